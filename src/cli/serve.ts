@@ -1,6 +1,5 @@
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
-import { createApp } from "../app/app.ts";
 import { load } from "../config/load.ts";
 import { reload } from "../config/reload.ts";
 import { RecollectError } from "../domain/errors.ts";
@@ -18,6 +17,8 @@ export async function serve(given: SourceOptions): Promise<void> {
   };
   process.on("SIGHUP", () => hangUp());
 
+  // After the configuration, so that its errors are printed in half the time.
+  const { createApp } = await import("../app/app.ts");
   await using app = createApp(running.config);
   try {
     await app.start();

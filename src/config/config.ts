@@ -67,9 +67,11 @@ export interface Config {
     /** Undefined: the default of the model (src/domain/cache/default-thresholds.ts). */
     readonly similarityThreshold: number | undefined;
     readonly alignedThreshold: number;
+    readonly guard: Values["cacheGuard"];
     readonly defaultTtlMs: number;
     readonly maxAgeMs: number;
     readonly maxEntries: number;
+    readonly maxBytes: number | undefined;
     readonly evictionPolicy: Uppercase<Values["cacheEvictionPolicy"]>;
     readonly adaptiveTtl: boolean;
     readonly lookupDeadlineMs: number;

@@ -435,6 +435,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   CACHE_DEFAULT_TTL: "3600",
   "cache.max_age": "86400",
   CACHE_MAX_ENTRIES: "10000",
+  CACHE_MAX_BYTES: "no bound on bytes",
   CACHE_EVICTION_POLICY: "adaptive",
   "cache.enable_adaptive_ttl": "true",
   CACHE_INDEX_NAME: "idx:memory:cache",

@@ -24,12 +24,6 @@ export interface NotYet {
  */
 export const NOT_YET: readonly NotYet[] = [
   {
-    settings: ["cacheEvictionPolicy"],
-    values: ["adaptive", "lfu", "fifo", "ttl"],
-    refused: false,
-    instead: "what was used longest ago makes room (lru)",
-  },
-  {
     settings: ["cacheAdaptiveTtl"],
     values: [true],
     refused: false,

@@ -27,6 +27,24 @@ export interface Load {
 export interface EvictionMetrics {
   /** Unexpired entries were evicted. */
   cacheEvicted(count: number): void;
+  /** An answer was not stored; the reason as in the API. */
+  cacheEntryNotStored(reason: string): void;
+  /** How many namespaces were at their bound at the last store of this process. */
+  cacheFullNamespaces(count: number): void;
+}
+
+/** Metrics of the content guard; by the same rules. */
+export interface GuardMetrics {
+  /** Calls `read` whenever metrics are read, until the returned function is called. */
+  observeGuardOff(read: () => GuardOff): () => void;
+}
+
+/** Where the content guard is switched off. */
+export interface GuardOff {
+  /** By CACHE_GUARD. */
+  readonly server: boolean;
+  /** Number of namespaces, by their own policy. */
+  readonly namespaces: number;
 }
 
 /** Metrics of a store; by the same rules. */

@@ -3,6 +3,7 @@ import type {
   AuthenticationMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
+  GuardMetrics,
   LoadMetrics,
   Metrics,
   PendingMemoryMetrics,
@@ -13,6 +14,7 @@ import type {
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
+import { createGuardInstruments } from "./guard-instruments.ts";
 import { createLoadInstruments } from "./load-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 import { createStoreInstruments } from "./store-instruments.ts";
@@ -30,6 +32,7 @@ export interface Instruments
   extends RpcInstruments,
     Metrics,
     EvictionMetrics,
+    GuardMetrics,
     StoreMetrics,
     RedisMetrics,
     AuthenticationMetrics,
@@ -77,6 +80,16 @@ export function createInstruments(
   });
   // A counter appears with its first value.
   evictions.add(0);
+  const notStored = meter.createCounter("recollect_cache_not_stored", {
+    description: "Answers that StoreCacheEntry did not store, by reason.",
+    valueType: ValueType.INT,
+  });
+  const fullNamespaces = meter.createGauge("recollect_cache_full_namespaces", {
+    description:
+      "Namespaces that were at CACHE_MAX_ENTRIES or CACHE_MAX_BYTES when this process last stored to them.",
+    valueType: ValueType.INT,
+  });
+  fullNamespaces.record(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of vector searches in the store.",
     unit: "s",
@@ -107,6 +120,7 @@ export function createInstruments(
     ...createStoreInstruments(meter),
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
+    ...createGuardInstruments(meter),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
     callFailed: (reason, transport) => failures.add(1, { reason, transport }),
     callsInFlight: (change) => {
@@ -120,6 +134,8 @@ export function createInstruments(
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),
+    cacheEntryNotStored: (reason) => notStored.add(1, { reason }),
+    cacheFullNamespaces: (count) => fullNamespaces.record(count),
     vectorSearch: (milliseconds) => {
       latencies.add(milliseconds);
       searches.record(milliseconds / 1000);

@@ -114,7 +114,10 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "CacheService.GetCacheEntry": oneEntry,
   "CacheService.ListCacheEntries": "max_answer_bytes",
   "CacheService.DeleteCacheEntry": 0,
+  "CacheService.InvalidateCache": NUMBERS,
   "CacheService.GetCacheStats": NUMBERS,
+  "CacheService.GetCachePolicy": NUMBERS,
+  "CacheService.UpdateCachePolicy": NUMBERS,
   "OperationsService.GetServerInfo": sizeOf(GetServerInfoResponseSchema, {
     version: bytes(64),
     backendVersion: bytes(64),

@@ -24,6 +24,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
           embedder: createHashingEmbedder(VECTOR_DIMENSION),
           cache: {
             maxEntries: 5,
+            policy: "ADAPTIVE",
             defaultTtlMs: 3_600_000,
             similarityThreshold: 0.85,
             alignedThreshold: 0.5,

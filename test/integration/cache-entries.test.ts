@@ -19,7 +19,8 @@ describe("cache entries", () => {
   let app: TestApp;
   let now = NOW;
   beforeAll(async () => {
-    app = await startApp({ overrides: { clock: { now: () => now } }, env: { CACHE_MAX_ENTRIES: "60" } });
+    const env = { CACHE_MAX_ENTRIES: "60", CACHE_EVICTION_POLICY: "lru" };
+    app = await startApp({ overrides: { clock: { now: () => now } }, env });
   });
   afterAll(async () => {
     await app[Symbol.asyncDispose]();
@@ -315,7 +316,8 @@ describe("a restarted cache", () => {
   it("keeps entries, counts and last uses, and evicts down to a lower bound", async () => {
     let now = NOW;
     const overrides = { clock: { now: () => now } };
-    await using first = await startApp({ overrides });
+    const lru = { CACHE_EVICTION_POLICY: "lru" };
+    await using first = await startApp({ overrides, env: lru });
     const { dataDir } = first;
     const store = async (app: TestApp, prompt: string): Promise<void> => {
       now += 1;
@@ -326,7 +328,7 @@ describe("a restarted cache", () => {
     now += 1;
     await first.cache.lookupCache({ prompt: text("a"), scope, options: { strategy: CacheStrategy.EXACT } });
     await first.stop();
-    await using second = await startApp({ overrides, dataDir, env: { CACHE_MAX_ENTRIES: "2" } });
+    await using second = await startApp({ overrides, dataDir, env: { ...lru, CACHE_MAX_ENTRIES: "2" } });
     expect(await second.cache.getCacheStats({})).toMatchObject({
       entryCount: 3,
       exactHits: 1n,

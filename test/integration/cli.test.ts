@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EndedCommand, runCli } from "../support/run-cli.ts";
+import { type EndedCommand, endOf, runCli, spawnCli } from "../support/run-cli.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
 /** Processes start slowly on a busy machine. */
@@ -23,6 +23,13 @@ afterAll(async () => {
 
 const recollect = (args: readonly string[], input = ""): Promise<EndedCommand> =>
   runCli(args, { address: app.grpcAddress, cwd: folder }, input);
+
+/** The same in a process of its own, whose exit code the shell sees. */
+const recollectProcess = (args: readonly string[]): Promise<EndedCommand> => {
+  const child = spawnCli(args, { address: app.grpcAddress, cwd: folder });
+  child.stdin.end();
+  return endOf(child);
+};
 
 const parseLines = (stdout: string): unknown[] =>
   stdout
@@ -143,7 +150,7 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     const scope = ["--namespace", "cli-cache"];
     const question = "What is the capital of France?";
     const lookup = [...scope, "cache", "lookup", "--model", "m"];
-    const missed = await recollect([...lookup, question, "--json"]);
+    const missed = await recollectProcess([...lookup, question, "--json"]);
     expect(missed.code).toBe(1);
     const [{ decisionId }] = parseLines(missed.stdout) as [{ decisionId: string }];
     const stored = await recollect(
@@ -158,11 +165,87 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     const foreign = await recollect([...lookup, "--system", "Be brief.", question]);
     expect(foreign).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^miss: NOT_FOUND/) });
   });
+
+  it("invalidates the entries that meet all conditions, and counts them with --validate-only", async () => {
+    const command = ["--namespace", "cli-invalidate", "cache"];
+    const store = [...command, "store", "--model", "m", "--response", "Paris"];
+    await recollect([...store, "--tag", "geo", "What is the capital of France?"]);
+    await recollect([...store, "What is the capital of Spain?"]);
+    const counted = await recollect([
+      ...command,
+      "invalidate",
+      "--tag",
+      "geo",
+      "--tag",
+      "x",
+      "--validate-only",
+    ]);
+    expect(counted).toEqual({
+      code: 0,
+      stdout: "1 entries would be invalidated: the matching entries of namespace cli-invalidate\n",
+      stderr: "",
+    });
+    const none = await recollect([
+      ...command,
+      "invalidate",
+      "--model",
+      "m",
+      "--knowledge-version",
+      "2",
+      "--json",
+    ]);
+    expect(parseLines(none.stdout)).toEqual([{ wholeNamespace: false }]);
+    const all = await recollect([...command, "invalidate"]);
+    expect(all).toEqual({
+      code: 0,
+      stdout: "invalidated all entries of namespace cli-invalidate\n",
+      stderr: "",
+    });
+    const missed = await recollect([...command, "lookup", "--model", "m", "What is the capital of Spain?"]);
+    expect(missed.code).toBe(1);
+  });
+
+  it("explains a miss, and shows and changes how strict the guard is", async () => {
+    const scope = ["--namespace", "cli-guard"];
+    const lookup = [...scope, "cache", "lookup", "--model", "m"];
+    await recollect([...scope, "cache", "store", "--model", "m", "How do I cancel 2 orders?"], "So.\n");
+    const asked = "How do I cancel 3 orders?";
+    const missed = await recollect([...lookup, asked]);
+    const reasons =
+      /^miss: \w+, nearest similarity 0\.\d{3}, threshold 0\.\d\d, refused by the guard for NUMBER, guard /;
+    expect(missed).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(reasons) });
+    expect(missed.stderr).toContain("guard balanced\n");
+    const strict = await recollect([...lookup, "--guard", "strict", asked]);
+    expect(strict.stderr).toContain("guard strict\n");
+    const loose = await recollect([...lookup, "--guard", "closed", asked]);
+    expect(loose).toMatchObject({ code: 2, stderr: expect.stringContaining("(GUARD_TOO_LOOSE)") });
+
+    const policy = [...scope, "cache", "policy"];
+    const before = await recollect([...policy, "get"]);
+    expect(before).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^guard +balanced \(the server's\)\nchanged +never\n/),
+    });
+    const set = await recollect([...policy, "set", "--guard", "closed"]);
+    expect(set).toMatchObject({ code: 0, stdout: expect.stringMatching(/^guard +closed\nchanged +2/) });
+    expect((await recollect([...lookup, "--guard", "closed", asked])).code).toBe(1);
+    const [{ policy: stored }] = parseLines((await recollect([...policy, "get", "--json"])).stdout) as [
+      { policy: { guard: string; etag: string } },
+    ];
+    expect(stored.guard).toBe("CACHE_GUARD_CLOSED");
+    const other = await recollect([...policy, "set", "--guard", "server", "--etag", "another"]);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("(ETAG_MISMATCH)") });
+    const cleared = await recollect([...policy, "set", "--guard", "server", "--etag", stored.etag]);
+    expect(cleared).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^guard +balanced \(the server's\)/),
+    });
+  });
 });
 
 describe("recollect", { timeout: TIMEOUT_MS }, () => {
   it("prints the reason of a refusal and exits with 2", async () => {
-    expect(await recollect(["memory", "search", "x", "--limit", "1000"])).toEqual({
+    expect(await recollectProcess(["memory", "search", "x", "--limit", "1000"])).toEqual({
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(/^recollect: limit: .* \(REQUEST_INVALID\)\n$/),
@@ -192,6 +275,8 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     [["memory", "add", "--file", "missing.md"], "missing.md: there is no such file"],
     [["memory", "add", "x", "--ttl", "5"], "such as 90s, 12h or 7d"],
     [["cache", "lookup", "x"], "required option '--model <name>' not specified"],
+    [["cache", "policy", "set"], "required option '--guard <strictness>' not specified"],
+    [["cache", "policy", "set", "--guard", "loose"], "Allowed choices are"],
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["memory", "search", "x", "--address", "here"], "the address must be host:port"],
   ])("exits with 2 on a usage error: %j", async (args, message) => {
@@ -201,7 +286,7 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("prints help", async () => {
-    const helped = await recollect(["memory", "add", "--help"]);
+    const helped = await recollectProcess(["memory", "add", "--help"]);
     expect(helped).toEqual({ code: 0, stdout: expect.stringContaining("Exit codes:"), stderr: "" });
   });
 });

@@ -5,7 +5,9 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startOpenAiServer } from "../support/openai-server.ts";
+import { type EndedCommand, runCli } from "../support/run-cli.ts";
 import { startProcess, type TestProcess } from "../support/start-process.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
@@ -52,7 +54,7 @@ describe("recollect serve", () => {
     });
     const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
     expect(chosen["because"]).toContain("MEMORY_BACKEND");
-    expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
+    expect(await server.lineWith("cache.enable_adaptive_ttl")).toContain('"WARN"');
     // This needs no vector, so the provider of the guide is not called.
     expect((await fetch(`http://${String(line["http"])}/ready`)).status).toBe(200);
     expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
@@ -131,8 +133,8 @@ describe("recollect serve", () => {
     const scope = { model: "m" };
     const store = (text: string) =>
       call(http, "CacheService/StoreCacheEntry", { prompt: { text }, scope, response: "a" });
-    const lookUp = async () => {
-      const prompt = { text: "please, how can I cancel my order" };
+    const lookUp = async (text = "please, how can I cancel my order") => {
+      const prompt = { text };
       const { hit, miss } = await call(http, "CacheService/LookupCache", { prompt, scope });
       return hit === undefined ? (miss as { reason: string }).reason : "hit";
     };
@@ -140,6 +142,12 @@ describe("recollect serve", () => {
     expect(await lookUp()).toBe("REASON_BELOW_THRESHOLD");
     await hangUp(server, "ALIGNED=0.4", "cache.aligned_threshold: 0.98 -> 0.4");
     expect(await lookUp()).toBe("hit");
+    expect(await lookUp("How do I cancel no order?")).toBe("REASON_GUARD");
+    await hangUp(server, "CACHE_GUARD=off\nCACHE_SIMILARITY_THRESHOLD=0.1", "CACHE_GUARD: balanced -> off");
+    expect(await lookUp("How do I cancel no order?")).toBe("hit");
+    expect(await (await fetch(`http://${http}/ready`)).text()).toContain("CACHE_GUARD=off");
+    await hangUp(server, "CACHE_GUARD=strict", "CACHE_GUARD: off -> strict");
+    expect(await (await fetch(`http://${http}/ready`)).text()).not.toContain("CACHE_GUARD");
     await hangUp(server, "CACHE_STRATEGY=exact", "CACHE_STRATEGY: hybrid -> exact");
     expect(await lookUp()).toBe("REASON_NOT_FOUND");
     await hangUp(server, "CACHE_MAX_ENTRIES=1", "CACHE_MAX_ENTRIES: 10000 -> 1");
@@ -189,20 +197,28 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
 });
 
 describe("recollect config check", () => {
+  const check = async (
+    env: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, string>>,
+    ...args: readonly string[]
+  ): Promise<EndedCommand> => {
+    await using folder = await temporaryFolder(files);
+    return await runCli(args, { address: "localhost:1", cwd: folder.path, env });
+  };
+
   it("prints every setting with its source, secrets masked", async () => {
     const env = {
+      GRPC_PORT: "0",
       CACHE_DEFAULT_TTL: "7",
       REDIS_PASSWORD: "hidden",
       REDIS_URL: "redis://hidden:hidden@shown:7000",
       MEMORY_BACKEND: "embedded",
     };
-    await using check = await startProcess(env, {
-      args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
-      files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
-    });
-    expect(await check.exited).toBe(0);
-    const lines = check
-      .stdout()
+    const files = { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" };
+    const args = ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"];
+    const { code, stdout } = await check(env, files, ...args);
+    expect(code).toBe(0);
+    const lines = stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { name: string; value: string; source: string });
@@ -215,22 +231,21 @@ describe("recollect config check", () => {
     expect(line("REDIS_PASSWORD")?.value).toBe("********");
     expect(line("REDIS_URL")?.value).toBe("redis://********@shown:7000");
     expect(line("LOG_FILE")?.value).toBe("none");
-    expect(check.stdout()).not.toContain("hidden");
+    expect(stdout).not.toContain("hidden");
   });
 
   it("prints a table, and warnings on stderr", async () => {
-    const files = { ".env": "CACHE_EV POLICY=lru" };
-    await using check = await startProcess({}, { args: ["config", "check"], files });
-    expect(await check.exited).toBe(0);
-    expect(check.stdout()).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
-    expect(check.stderr()).toContain("CACHE_EV POLICY");
+    const printed = await check({}, { ".env": "CACHE_EV POLICY=lru" }, "config", "check");
+    expect(printed.code).toBe(0);
+    expect(printed.stdout).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
+    expect(printed.stderr).toContain("CACHE_EV POLICY");
   });
 
   it("exits with 2 and every error when serve would not start", async () => {
     const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
-    await using check = await startProcess(env, { args: ["config", "check"] });
-    expect(await check.exited).toBe(2);
-    expect(check.stderr().trim().split("\n")).toHaveLength(2);
-    expect(check.stdout()).toBe("");
+    const refused = await check(env, {}, "config", "check");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(2);
+    expect(refused.stdout).toBe("");
   });
 });

@@ -16,13 +16,13 @@ import {
   MemoryService,
 } from "#gen/recollect/v1/memory_pb.js";
 import type { Embedder } from "../../src/ports/embedding/embedder.ts";
-import { backendSettings, onRedis } from "../support/backend-of-run.ts";
+import { backendSettings } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { abortion, gatedEmbedder } from "../support/gated-embedder.ts";
 import { expectNoLeaks } from "../support/leaks.ts";
 import { outcomeOf, RawHttp2 } from "../support/raw-http2.ts";
-import { startApp, type TestApp } from "../support/start-app.ts";
+import { startApp, type TestApp, withLimits } from "../support/start-app.ts";
 import { startProcess, type TestProcess } from "../support/start-process.ts";
 
 type ImportRequest = MessageInitShape<typeof ImportMemoriesRequestSchema>;
@@ -427,23 +427,19 @@ describe("an interrupted import", () => {
     };
   }
 
-  // Takes the ten seconds of a drain, which is independent of the backend.
-  it.skipIf(onRedis())(
-    "by a server stop ends with SERVER_STOPPING while idle, and keeps acknowledged memories",
-    async () => {
-      await expectNoLeaks(async () => {
-        await using app = await startApp();
-        const stream = openImport(app);
-        stream.send(message(1));
-        expect((await stream.next()).value).toMatchObject({ sequence: 1, importedCount: 1 });
-        const ending = refusalOf(stream.next());
-        await app.stop();
-        expect(await ending).toMatchObject({ code: "Unavailable", reason: "SERVER_STOPPING" });
-        await using next = await startApp({ dataDir: app.dataDir });
-        expect((await exportAll(next, {})).memories.map(({ id }) => id)).toEqual(["m1"]);
-      });
-    },
-  );
+  it("by a server stop ends with SERVER_STOPPING while idle, and keeps acknowledged memories", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp({ configure: withLimits({ drainMs: 50 }) });
+      const stream = openImport(app);
+      stream.send(message(1));
+      expect((await stream.next()).value).toMatchObject({ sequence: 1, importedCount: 1 });
+      const ending = refusalOf(stream.next());
+      await app.stop();
+      expect(await ending).toMatchObject({ code: "Unavailable", reason: "SERVER_STOPPING" });
+      await using next = await startApp({ dataDir: app.dataDir });
+      expect((await exportAll(next, {})).memories.map(({ id }) => id)).toEqual(["m1"]);
+    });
+  });
 
   it("by its caller is stopped", async () => {
     await expectNoLeaks(async () => {

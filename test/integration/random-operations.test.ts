@@ -13,7 +13,13 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 
 const OPTIONS: RunOptions = {
   embedder: createHashingEmbedder(384),
-  cache: { maxEntries: 5, defaultTtlMs: 3_600_000, similarityThreshold: 0.85, alignedThreshold: 0.5 },
+  cache: {
+    maxEntries: 5,
+    policy: "ADAPTIVE",
+    defaultTtlMs: 3_600_000,
+    similarityThreshold: 0.85,
+    alignedThreshold: 0.5,
+  },
   tenantOf: () => GRPC_TENANT,
 };
 
@@ -22,7 +28,7 @@ describe("random operations through the gRPC server", () => {
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
     const counts = newRunCounts();
-    await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
+    await runRandomly({ level: { ports: false }, runs, seed: 20260103 }, async (operations) => {
       await using tested = await startTested();
       await runOperations(operations, tested, OPTIONS, counts);
     });

@@ -48,6 +48,11 @@ export interface TestAppOptions {
   readonly dataDir?: string;
 }
 
+/** Changes limits that have no variable; for `configure`. */
+export function withLimits(limits: Partial<Config["limits"]>): (config: Config) => Config {
+  return (config) => ({ ...config, limits: { ...config.limits, ...limits } });
+}
+
 /** Starts a server; disposing it stops the server, deletes its data, and fails on leaked resources. */
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   await using cleanup = new AsyncDisposableStack();

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { embedderSettings } from "./embedder-of-tests.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -35,11 +34,7 @@ export async function startProcess(
   env: Readonly<Record<string, string>> = {},
   { args = ["serve"], files = {}, terminal = false }: TestProcessOptions = {},
 ): Promise<TestProcess> {
-  const directory = await mkdtemp(join(tmpdir(), "recollect-process-"));
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(directory, path)), { recursive: true });
-    await writeFile(join(directory, path), content);
-  }
+  const folder = await temporaryFolder(files);
   const program = [process.execPath, join(ROOT, "src", "main.ts"), ...args];
   const [command = "", ...rest] = terminal
     ? ["script", "--quiet", "--command", `exec ${program.map((word) => `'${word}'`).join(" ")}`, "/dev/null"]
@@ -47,7 +42,7 @@ export async function startProcess(
   const isInFiles = Object.values(files).some((content) => /embedding/i.test(content));
   const embedder = isInFiles ? {} : embedderSettings(env);
   const child = spawn(command, rest, {
-    cwd: directory,
+    cwd: folder.path,
     env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...embedder, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -65,7 +60,7 @@ export async function startProcess(
   });
   const exited = once(child, "close").then(([code]) => code as number | null);
   return {
-    directory,
+    directory: folder.path,
     process: child,
     stdout: () => stdout,
     stderr: () => stderr,
@@ -85,7 +80,7 @@ export async function startProcess(
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
       await exited;
-      await rm(directory, { recursive: true, force: true });
+      await folder[Symbol.asyncDispose]();
     },
   };
 }

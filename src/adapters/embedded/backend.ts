@@ -7,6 +7,7 @@ import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
+import { EmbeddedCachePolicyStore } from "./cache/policies.ts";
 import { EmbeddedCacheStore } from "./cache/store.ts";
 import { Damage } from "./database/damage.ts";
 import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
@@ -142,14 +143,23 @@ async function openStores(
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const memories = owner.use(openMemories({ ...common, pendingRows, log }));
-  const cache = owner.use(new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, { model, log }));
+  const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
+  const cache = owner.use(
+    new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {
+      model,
+      policies: cachePolicies,
+      log,
+    }),
+  );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
   const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
+  void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
-    cache.clearEntryCache();
+    cache.namespaceDeleted();
+    cachePolicies.clearCache();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {
     keywords,
@@ -164,6 +174,7 @@ async function openStores(
   return {
     memories,
     cache,
+    cachePolicies,
     secret,
     checked,
     indexes,

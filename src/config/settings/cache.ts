@@ -37,6 +37,15 @@ export const CACHE = {
     description:
       "The same for prompts whose words all align; equal to similarity_threshold switches the difference off.",
   }),
+  cacheGuard: setting({
+    env: "CACHE_GUARD",
+    yaml: "cache.guard",
+    kind: word("strict", "balanced", "closed", "off"),
+    fallback: "balanced",
+    reloadable: true,
+    description:
+      "How much the guard refuses of what is similar; a namespace may have its own (see docs/design/cache-lookup.md).",
+  }),
   cacheDefaultTtl: setting({
     env: "CACHE_DEFAULT_TTL",
     yaml: "cache.default_ttl",
@@ -61,13 +70,24 @@ export const CACHE = {
     reloadable: true,
     description: "Answers a namespace holds at most.",
   }),
+  cacheMaxBytes: setting({
+    env: "CACHE_MAX_BYTES",
+    yaml: "cache.max_bytes",
+    kind: integer(1, Number.MAX_SAFE_INTEGER),
+    fallback: undefined,
+    unset: "no bound on bytes",
+    reloadable: true,
+    description:
+      "Bytes of answers, prompts, tags, metadata and vectors a namespace holds at most, without the overhead of the store.",
+  }),
   cacheEvictionPolicy: setting({
     env: "CACHE_EVICTION_POLICY",
     yaml: "cache.eviction_policy",
     kind: word("adaptive", "lru", "lfu", "fifo", "ttl"),
     fallback: "adaptive",
     reloadable: true,
-    description: "Which answer makes room in a full namespace.",
+    description:
+      "Which answer makes room in a full namespace: that which saves least (adaptive), was used longest ago (lru) or least often (lfu), was stored first (fifo) or expires next (ttl).",
   }),
   cacheAdaptiveTtl: setting({
     yaml: "cache.enable_adaptive_ttl",

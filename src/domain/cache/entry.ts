@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { PromptAnalysis } from "./analysis.ts";
+import type { EntryFeedback } from "./feedback.ts";
 
 /** The cost of generating an answer; absent numbers are 0. */
 export interface CacheUsage {
@@ -16,6 +17,8 @@ export interface CacheEntry {
   /** See scopeFingerprint. */
   readonly fingerprint: string;
   readonly model: string;
+  /** See knowledgeDigest. */
+  readonly knowledge: string;
   readonly prompt: string;
   /** The analysis of `prompt`, computed once, when the entry is stored. */
   readonly analysis: PromptAnalysis;
@@ -26,6 +29,8 @@ export interface CacheEntry {
   readonly createTime: number;
   readonly expireTime: number;
   readonly etag: string;
+  /** Absent: no report has changed it since it was stored. */
+  readonly feedback?: EntryFeedback;
 }
 
 /**

@@ -15,8 +15,20 @@ describe("LookupCounts", () => {
     counts.add(B, { kind: "EXACT", id: "e1" }, 6);
     expect(counts.size).toBe(5);
     expect(counts.take()).toEqual([
-      { scope: A, exactHits: 2, semanticHits: 1, misses: 1, lastUses: new Map([["e1", 9]]) },
-      { scope: B, exactHits: 1, semanticHits: 0, misses: 0, lastUses: new Map([["e1", 6]]) },
+      {
+        scope: A,
+        exactHits: 2,
+        semanticHits: 1,
+        misses: 1,
+        uses: new Map([["e1", { count: 3, lastUseTime: 9 }]]),
+      },
+      {
+        scope: B,
+        exactHits: 1,
+        semanticHits: 0,
+        misses: 0,
+        uses: new Map([["e1", { count: 1, lastUseTime: 6 }]]),
+      },
     ]);
   });
 

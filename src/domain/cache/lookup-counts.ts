@@ -11,14 +11,20 @@ export interface NamespaceLookups {
   readonly exactHits: number;
   readonly semanticHits: number;
   readonly misses: number;
-  /** When each entry was last served, by id. */
-  readonly lastUses: ReadonlyMap<string, number>;
+  /** The hits of each entry, by id. */
+  readonly uses: ReadonlyMap<string, EntryUses>;
+}
+
+export interface EntryUses {
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly lastUseTime: number;
 }
 
 interface Counting {
   readonly scope: NamespaceKey;
   readonly counts: Record<CacheLookup["kind"], number>;
-  readonly lastUses: Map<string, number>;
+  readonly uses: Map<string, EntryUses>;
 }
 
 /**
@@ -38,13 +44,14 @@ export class LookupCounts {
     const key = keyOf(scope);
     let counting = this.#namespaces.get(key);
     if (counting === undefined) {
-      counting = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, lastUses: new Map() };
+      counting = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, uses: new Map() };
       this.#namespaces.set(key, counting);
     }
     this.#size += 1;
     counting.counts[lookup.kind] += 1;
     if (lookup.kind === "MISS") return;
-    counting.lastUses.set(lookup.id, Math.max(now, counting.lastUses.get(lookup.id) ?? now));
+    const { count = 0, lastUseTime = now } = counting.uses.get(lookup.id) ?? {};
+    counting.uses.set(lookup.id, { count: count + 1, lastUseTime: Math.max(now, lastUseTime) });
   }
 
   /** Drops the lookups of one namespace. */
@@ -57,12 +64,12 @@ export class LookupCounts {
 
   /** Removes and returns all counts. */
   take(): NamespaceLookups[] {
-    const taken = [...this.#namespaces.values()].map(({ scope, counts, lastUses }) => ({
+    const taken = [...this.#namespaces.values()].map(({ scope, counts, uses }) => ({
       scope,
       exactHits: counts.EXACT,
       semanticHits: counts.SEMANTIC,
       misses: counts.MISS,
-      lastUses,
+      uses,
     }));
     this.#namespaces.clear();
     this.#size = 0;

@@ -22,20 +22,23 @@ export function contentBytes(content: {
 
 /**
  * The items of a batch, from `start` on, that are written in the next step: as many as the limits allow, and one at least.
- * `bytesOf` an item is its contentBytes; undefined: the item was refused, and costs nothing.
+ * `bytesOf` an item is its contentBytes; undefined: the item was refused, and costs nothing. An item that `isAlone` has a
+ * step of its own.
  */
 export function nextStep<Item>(
   items: readonly Item[],
   start: number,
   bytesOf: (item: Item) => number | undefined,
   { bytes, bytesAMemory }: StepLimits,
+  isAlone: (item: Item) => boolean = () => false,
 ): Item[] {
   let [end, left] = [start, bytes];
   for (; end < items.length; end += 1) {
     const content = bytesOf(items[end] as Item);
     const cost = content === undefined ? 0 : content + bytesAMemory;
-    if (cost > left && end > start) break;
+    if (end > start && (cost > left || isAlone(items[end] as Item))) break;
     left = Math.max(0, left - cost);
+    if (isAlone(items[end] as Item)) return items.slice(start, end + 1);
   }
   return items.slice(start, end);
 }

@@ -23,6 +23,8 @@ export interface MemoryDraft {
   readonly expireTime?: number;
   readonly ttlMs?: number;
   readonly sourceIds: readonly string[];
+  /** Ids of the memories that it replaces; absent when there are none. */
+  readonly supersedes?: readonly string[];
 }
 
 export const MAX_METADATA_BYTES = 16 * 1024;

@@ -9,7 +9,6 @@ export interface ImportedDraft extends MemoryDraft {
   /** Absent: `createTime`. */
   readonly updateTime?: number;
   readonly state: MemoryState;
-  readonly supersedes?: readonly string[];
   readonly supersededBy: string;
   /** 0: none. */
   readonly sessionPosition: number;

@@ -1,14 +1,13 @@
-import { RecollectError } from "../errors.ts";
 import type { MemoryDraft } from "./draft.ts";
-import type { Memory, StoredMemory } from "./memory.ts";
+import type { StoredMemory } from "./memory.ts";
 
 /** Fields that an update may change: not id, session and times of writing. */
-export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs">;
+export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs" | "supersedes">;
 
 /** Converts a memory to a draft, so that an update is checked and prepared like a new memory. */
 export function draftOf(memory: StoredMemory): MemoryDraft {
   const { sessionPosition, createTime, updateTime, state, ...rest } = memory;
-  const { supersedes, supersededBy, etag, embedding, access, ...draft } = rest;
+  const { supersededBy, etag, embedding, access, ...draft } = rest;
   return draft;
 }
 
@@ -28,13 +27,4 @@ export function withFields(
   }
   const hasNewTtl = fields.includes("expireTime") && from.ttlMs !== undefined;
   return hasNewTtl ? { ...changed, ttlMs: from.ttlMs } : changed;
-}
-
-/** Throws MEMORY_NOT_ACTIVE for superseded and archived memories, which are history. */
-export function refuseInactive(memory: Memory): void {
-  if (memory.state !== "SUPERSEDED" && memory.state !== "ARCHIVED") return;
-  throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${memory.id} is ${memory.state.toLowerCase()}`, {
-    metadata: { id: memory.id, state: memory.state },
-    resource: { type: "memory", name: memory.id },
-  });
 }

@@ -7,6 +7,7 @@ import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
+import type { CachePolicy } from "../../domain/cache/policy.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -17,6 +18,7 @@ import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup
 import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
+const GENERATION = NOW - 5000;
 const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const PROMPT = "How do I bake bread?";
 const INPUT: LookupCacheInput = {
@@ -40,9 +42,12 @@ const SETTINGS: CacheSettings = {
   strategy: "HYBRID",
   similarityThreshold: 0.85,
   alignedThreshold: 0.5,
+  guard: "balanced",
   defaultTtlMs: 1000,
   maxAgeMs: 86_400_000,
   maxEntries: 10,
+  maxBytes: undefined,
+  evictionPolicy: "LRU",
   lookupDeadlineMs: 60_000,
 };
 const FINGERPRINT = scopeFingerprint(INPUT.cacheScope);
@@ -51,6 +56,7 @@ const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
   fingerprint: FINGERPRINT,
   model: "m",
+  knowledge: "",
   prompt: PROMPT,
   analysis: analyzePrompt(PROMPT),
   response: "With flour.",
@@ -85,17 +91,23 @@ interface FakeStore {
   ) => Promise<readonly Neighbour[]>;
   readonly both: (
     ...asked: [namespace: NamespaceKey, id: string, query: NearestQuery, now: number]
-  ) => Promise<FoundEntries>;
+  ) => Promise<Omit<FoundEntries, "policy">>;
+  /** Read with every query. */
+  readonly policy: CachePolicy;
   readonly countLookup: LookupCachePorts["store"]["countLookup"];
 }
 
-function storeOf({ find, nearest, both, countLookup }: FakeStore): LookupCachePorts["store"] {
+function storeOf(store: FakeStore): LookupCachePorts["store"] {
+  const { find, nearest, both, countLookup, policy } = store;
   return {
     lookup: async (namespace, { id, nearest: query }, now) => {
-      if (id !== undefined && query !== undefined) return both(namespace, id, query, now);
+      if (id !== undefined && query !== undefined)
+        return { ...(await both(namespace, id, query, now)), policy };
       return {
         exact: id === undefined ? undefined : await find(namespace, id, now),
         nearest: query === undefined ? [] : await nearest(namespace, query, now),
+        generation: GENERATION,
+        policy,
       };
     },
     countLookup,
@@ -115,12 +127,14 @@ function portsWith(changes: Changes = {}) {
   const store = {
     find: vi.fn<FakeStore["find"]>(async () => undefined),
     nearest: vi.fn<FakeStore["nearest"]>(async () => []),
-    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [] })),
+    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [], generation: GENERATION })),
     countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
+    policy: {},
     ...changes.store,
   };
   const ports: LookupCachePorts = {
     store: storeOf(store),
+    guards: { saw: () => undefined },
     embedder:
       "embedder" in changes
         ? changes.embedder
@@ -158,16 +172,30 @@ describe("lookupCache fails open", () => {
       { store: { find: () => Promise.reject(new TypeError("bug")) } },
       "STORE_UNAVAILABLE",
     ],
-  ])("when %s", async (_, changes, reason) => {
+  ])("when %s", async (failure, changes, reason) => {
     const { ports, metrics } = portsWith(changes);
     const { decisionId, outcome } = await lookup(ports, INPUT, context());
-    expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
+    // The policy of the namespace comes with the exact read.
+    const guard = /exact|no error of ours/.test(failure) ? undefined : "balanced";
+    expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [], guard });
     expect(metrics.cacheLookup.mock.calls).toEqual([["miss", reason]]);
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
       entryId: "",
       promptId: PROMPT_ID,
       similarity: 0,
     });
+  });
+
+  it("and compares a later store by the time, when the generation is not known", async () => {
+    const generationOf = async (changes: Changes): Promise<number> => {
+      const { decisionId } = await lookup(portsWith(changes).ports, INPUT, context());
+      return openDecision(decisionId, SECRET, NOW).generation;
+    };
+    expect(await generationOf({})).toBe(GENERATION);
+    expect(await generationOf({ embedder: embedder(down) })).toBe(GENERATION);
+    expect(await generationOf({ store: { nearest: down } })).toBe(GENERATION);
+    // Clocks of replicas may differ by a second.
+    expect(await generationOf({ store: { find: down } })).toBe(NOW - 1000);
   });
 
   it("and logs it, without the prompt", async () => {
@@ -217,6 +245,7 @@ describe("lookupCache fails open", () => {
       reason: "SERVER_OVERLOADED",
       threshold: 0.85,
       guardReasons: [],
+      guard: "balanced",
     });
     expect(embed).not.toHaveBeenCalled();
     expect(store.nearest).not.toHaveBeenCalled();
@@ -248,7 +277,7 @@ describe("lookupCache fails open", () => {
 describe("a prompt that is looked up again", () => {
   const VECTOR = Float32Array.of(1, 0);
   const NEAREST = [{ entry: ENTRY, similarity: 0.75 }];
-  const found = { exact: undefined, nearest: NEAREST };
+  const found = { exact: undefined, nearest: NEAREST, generation: GENERATION };
   /** Looks up one prompt so many times, and returns the outcomes. */
   const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
     const prepared = prepareLookup(INPUT, caller);
@@ -284,7 +313,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         find: vi.fn().mockResolvedValueOnce(undefined).mockResolvedValue(ENTRY),
-        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
+        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST, generation: GENERATION })),
       },
     });
     expect(await lookUp(ports, 4)).toEqual(["NOT_FOUND", "EXACT", "EXACT", "EXACT"]);
@@ -297,7 +326,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: async () => NEAREST,
-        both: async () => ({ exact: old, nearest: NEAREST }),
+        both: async () => ({ exact: old, nearest: NEAREST, generation: GENERATION }),
       },
     });
     expect(await lookUp(ports, 2)).toEqual(["SEMANTIC", "SEMANTIC"]);
@@ -336,7 +365,10 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
-        both: vi.fn().mockResolvedValueOnce({ exact: undefined, nearest: [] }).mockResolvedValue(found),
+        both: vi
+          .fn()
+          .mockResolvedValueOnce({ exact: undefined, nearest: [], generation: GENERATION })
+          .mockResolvedValue(found),
       },
     });
     let now = NOW;
@@ -474,5 +506,90 @@ describe("lookupCache", () => {
     await lookup(ports, { ...INPUT, ...input }, context());
     const scope = { tenant: "t", namespace: "default" };
     expect(vi.mocked(store.countLookup).mock.calls).toEqual([[scope, counted, NOW]]);
+  });
+});
+
+describe("the strictness of the guard", () => {
+  const SUBSTITUTED = "How do I reset a forgotten account nickname?";
+  const NEAREST = [
+    { entry: { ...ENTRY, prompt: SUBSTITUTED, analysis: analyzePrompt(SUBSTITUTED) }, similarity: 0.97 },
+  ];
+  const asked = { ...INPUT, prompt: "How do I reset a forgotten account password?" };
+  const near = (policy: CachePolicy, settings: Partial<CacheSettings> = {}) =>
+    portsWith({ store: { nearest: async () => NEAREST, policy }, settings }).ports;
+  const outcomeOf = async (ports: LookupCachePorts, input: LookupCacheInput = asked) =>
+    (await lookup(ports, input, context())).outcome;
+
+  it("is that of the call, else that of the namespace, else that of the settings", async () => {
+    const refused = { kind: "miss", reason: "GUARD", guardReasons: ["SUBSTITUTION"] };
+    expect(await outcomeOf(near({}))).toMatchObject({ ...refused, guard: "balanced" });
+    expect(await outcomeOf(near({}, { guard: "closed" }))).toMatchObject({ kind: "hit", match: "SEMANTIC" });
+    expect(await outcomeOf(near({ guard: "strict" }, { guard: "closed" }))).toMatchObject({
+      ...refused,
+      guard: "strict",
+    });
+    // An operator may set a namespace looser than its server.
+    expect(await outcomeOf(near({ guard: "off" }))).toMatchObject({ kind: "hit" });
+    const strict = { ...asked, guard: "strict" as const };
+    expect(await outcomeOf(near({ guard: "off" }), strict)).toMatchObject({ ...refused, guard: "strict" });
+    const closed = { ...asked, guard: "closed" as const };
+    expect(await outcomeOf(near({ guard: "off" }), closed)).toMatchObject({ kind: "hit" });
+  });
+
+  it.each<[string, CachePolicy, Partial<CacheSettings>, object]>([
+    ["the settings", {}, {}, { asked: "closed", allowed: "balanced" }],
+    ["its namespace", { guard: "strict" }, { guard: "off" }, { asked: "closed", allowed: "strict" }],
+  ])(
+    "must not be looser than that of %s, also where an entry matches exactly",
+    async (_, policy, settings, metadata) => {
+      const loose = { ...asked, guard: "closed" as const };
+      const refusal = { reason: "GUARD_TOO_LOOSE", detail: { metadata } };
+      for (const strategy of ["EXACT", "SEMANTIC", "HYBRID"] as const) {
+        const input = { ...loose, strategy };
+        const { ports } = portsWith({ store: { find: async () => ENTRY, policy }, settings });
+        await expect(lookup(ports, input, context())).rejects.toMatchObject(refusal);
+      }
+    },
+  );
+
+  it("does not apply to an exact match", async () => {
+    const { ports } = portsWith({ store: { find: async () => ENTRY }, settings: { guard: "strict" } });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", match: "EXACT" });
+  });
+
+  it("is unknown, and refused to no call, where the cache is off or the store is down", async () => {
+    const loose = { ...asked, guard: "off" as const };
+    const off = portsWith({ settings: { enabled: false } }).ports;
+    expect(await outcomeOf(off, loose)).toMatchObject({ reason: "DISABLED", guard: undefined });
+    const broken = portsWith({ store: { find: down } }).ports;
+    expect(await outcomeOf(broken, loose)).toMatchObject({ reason: "STORE_UNAVAILABLE", guard: undefined });
+  });
+
+  it("changes between two lookups of one prepared request, whose verdict is cached", async () => {
+    const prepared = prepareLookup(asked, context().caller);
+    const outcomes: string[] = [];
+    for (const guard of ["balanced", "off", "strict", "closed", "balanced"] as const) {
+      const call = { signal: new AbortController().signal, arrival: performance.now() };
+      const { outcome } = await lookupCache(
+        portsWith({
+          store: {
+            nearest: async () => NEAREST,
+            both: async () => ({ exact: undefined, nearest: NEAREST, generation: GENERATION }),
+          },
+          settings: { guard },
+        }).ports,
+        prepared,
+        call,
+      );
+      outcomes.push(outcome.kind === "hit" ? "hit" : outcome.reason);
+    }
+    expect(outcomes).toEqual(["GUARD", "hit", "GUARD", "hit", "GUARD"]);
+  });
+
+  it("is reported to the watch for each lookup that has read the policy", async () => {
+    const saw = vi.fn();
+    const ports = { ...near({ guard: "off" }), guards: { saw } };
+    await lookup(ports, { ...asked, strategy: "SEMANTIC" }, context());
+    expect(saw.mock.calls).toEqual([[{ tenant: "t", namespace: "default" }, { guard: "off" }]]);
   });
 });

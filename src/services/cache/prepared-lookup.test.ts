@@ -36,6 +36,7 @@ const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
   fingerprint: scopeFingerprint(INPUT.cacheScope),
   model: "m",
+  knowledge: "",
   prompt: INPUT.prompt,
   analysis: analyzePrompt(INPUT.prompt),
   response: "With flour.",
@@ -45,7 +46,13 @@ const ENTRY: CacheEntry = {
   expireTime: NOW + 1000,
   etag: "e1",
 };
-const DECIDED = { entryId: ENTRY.id, similarity: 0.75, time: NOW };
+const DECIDED = {
+  entryId: ENTRY.id,
+  similarity: 0.75,
+  servedCreateTime: ENTRY.createTime,
+  generation: NOW - 5,
+  time: NOW,
+};
 const SECRET_BYTES = randomBytes(32);
 const SECRET = createSecretKey(SECRET_BYTES);
 
@@ -73,11 +80,11 @@ describe("a prepared lookup", () => {
   it("caches the last verdict by the etag of the entry", () => {
     const lookup = prepareLookup(INPUT, CALLER);
     const verdict = verdictOn(lookup, ENTRY);
-    expect(verdict).toEqual({ reasons: [], aligned: true });
+    expect(verdict).toEqual({ conflicts: [], aligned: true });
     expect(verdictOn(lookup, { ...ENTRY })).toBe(verdict);
     const denied = "How do I not bake bread?";
     const changed = { ...ENTRY, etag: "e2", prompt: denied, analysis: analyzePrompt(denied) };
-    expect(verdictOn(lookup, changed).reasons).toContain("NEGATION");
+    expect(verdictOn(lookup, changed).conflicts).toContainEqual({ reason: "NEGATION", from: "closed" });
     expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
   });
 
@@ -87,12 +94,11 @@ describe("a prepared lookup", () => {
     expect(decisionToken(lookup, DECIDED, createSecretKey(Buffer.from(SECRET_BYTES)))).toBe(token);
     expect(openDecision(token, SECRET, NOW)).toEqual({
       recipient: lookup.recipient,
-      entryId: ENTRY.id,
       promptId: lookup.promptId,
       fingerprint: ENTRY.fingerprint,
       model: "m",
-      similarity: 0.75,
-      time: NOW,
+      knowledge: "",
+      ...DECIDED,
     });
   });
 
@@ -100,6 +106,8 @@ describe("a prepared lookup", () => {
     ["another second", { time: NOW + 1000 }, SECRET],
     ["another entry", { entryId: "cd".repeat(32) }, SECRET],
     ["no entry", { entryId: "" }, SECRET],
+    ["another answer of the entry", { servedCreateTime: NOW - 7 }, SECRET],
+    ["another generation", { generation: NOW }, SECRET],
     ["another similarity", { similarity: 0.5 }, SECRET],
     ["another secret", {}, createSecretKey(randomBytes(32))],
   ] as const)("seals anew for %s", (_, change, secret) => {

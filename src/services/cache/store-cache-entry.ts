@@ -2,6 +2,7 @@ import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.t
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
+import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -9,7 +10,7 @@ import { checkMetadata } from "../../domain/memory/draft.ts";
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
-import type { CacheStore } from "../../ports/cache/cache-store.ts";
+import type { CacheStore, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
@@ -17,6 +18,7 @@ import type { EvictionMetrics } from "../../ports/metrics.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import type { FullNamespaces } from "./full-namespaces.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
 export interface StoreCacheEntryInput {
@@ -44,17 +46,24 @@ export interface StoreCacheEntryPorts {
   readonly log: Log;
   readonly settings: Reloadable<CacheSettings>;
   readonly work: WorkQueue;
+  readonly fullNamespaces: FullNamespaces;
 }
 
+/** The entry, or why it was not stored. */
+export type StoredCacheEntry =
+  | { readonly kind: "stored"; readonly entry: CacheEntry; readonly replaced: boolean }
+  | { readonly kind: "notStored"; readonly reason: PutRefusal };
+
 /**
- * Stores an answer, replacing the one to the same prompt; a full namespace evicts others. When the prompt cannot be
- * embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED or DECISION_INVALID.
+ * Stores an answer, replacing the one to the same prompt; a full namespace evicts others or does not admit it. When the
+ * prompt cannot be embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED, DECISION_INVALID or
+ * CACHE_INVALIDATED.
  */
 export async function storeCacheEntry(
   ports: StoreCacheEntryPorts,
   input: StoreCacheEntryInput,
   context: CallContext,
-): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean }> {
+): Promise<StoredCacheEntry> {
   const settings = ports.settings();
   if (!settings.enabled) {
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
@@ -62,12 +71,14 @@ export async function storeCacheEntry(
   const now = ports.clock.now();
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
-  const { fingerprint, model } = await originOf(ports, namespaceKey, input, context.caller.principal, now);
+  const origin = await originOf(ports, namespaceKey, input, context.caller.principal, now);
+  const { fingerprint, model, knowledge } = origin;
   const id = cacheEntryId(namespaceKey, fingerprint, input.prompt);
   const content = {
     id,
     fingerprint,
     model,
+    knowledge,
     prompt: input.prompt,
     response: input.response,
     tags: input.tags,
@@ -89,13 +100,28 @@ export async function storeCacheEntry(
     ports.store.put(namespaceKey, entry, {
       now,
       maxEntries: settings.maxEntries,
+      ...(origin.generation === undefined ? {} : { decidedAt: origin.generation }),
+      ...(settings.maxBytes === undefined ? {} : { maxBytes: settings.maxBytes }),
+      policy: settings.evictionPolicy,
       ...(embedded === undefined ? {} : { vector: embedded.vector }),
       ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
       ...(request === undefined ? {} : { request }),
     }),
   );
   if (stored.evicted > 0) ports.metrics.cacheEvicted(stored.evicted);
-  return stored;
+  ports.fullNamespaces.saw(namespaceKey, stored, settings);
+  if (stored.refused === undefined) return { kind: "stored", entry: stored.entry, replaced: stored.replaced };
+  ports.metrics.cacheEntryNotStored(stored.refused);
+  return { kind: "notStored", reason: stored.refused };
+}
+
+interface Origin {
+  readonly fingerprint: string;
+  readonly model: string;
+  /** See knowledgeDigest. */
+  readonly knowledge: string;
+  /** The generation of the namespace at the decision; undefined: there was none. */
+  readonly generation?: number;
 }
 
 async function originOf(
@@ -104,10 +130,15 @@ async function originOf(
   input: StoreCacheEntryInput,
   principal: string,
   now: number,
-): Promise<{ readonly fingerprint: string; readonly model: string }> {
+): Promise<Origin> {
   const { origin } = input;
   if (origin.kind === "scope") {
-    return { fingerprint: scopeFingerprint(origin.cacheScope), model: origin.cacheScope.model };
+    const { model, knowledgeVersion } = origin.cacheScope;
+    return {
+      fingerprint: scopeFingerprint(origin.cacheScope),
+      model,
+      knowledge: knowledgeDigest(knowledgeVersion),
+    };
   }
   const decision = openDecision(origin.decisionId, ports.secret(), now);
   if (decision.recipient !== decisionRecipient(namespaceKey, principal)) throw invalidDecision("namespace");

@@ -3,6 +3,7 @@ import { RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
+import { checkSupersedes } from "../../domain/memory/supersession.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -53,17 +54,21 @@ export async function createMemories(
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const checked = await refuseEach(input.drafts, (draft, index) =>
-    checkDraft(draft, input.pathOf(index), now),
-  );
+  const checked = await refuseEach(input.drafts, (draft, index) => {
+    checkDraft(draft, input.pathOf(index), now);
+    checkSupersedes(draft, input.onDuplicate, input.pathOf(index));
+  });
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
   const request = await batchRequest(context, input, now);
   const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
-    mapYielding(nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits), charactersOf, (draft) =>
-      draft instanceof RecollectError
-        ? { refusal: draft }
-        : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
+    mapYielding(
+      nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits, replacesOthers),
+      charactersOf,
+      (draft) =>
+        draft instanceof RecollectError
+          ? { refusal: draft }
+          : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
     );
   const write = (items: readonly (NewMemory | RefusedMemory)[], options: CreateOptions) =>
     ports.work.run(
@@ -106,6 +111,10 @@ function withCurrentMemories(outcomes: readonly CreateOutcome[]): CreateOutcome[
     if (outcome.kind === "refused") return outcome;
     return { ...outcome, memory: memories.get(outcome.memory.id) ?? outcome.memory };
   });
+}
+
+function replacesOthers(draft: MemoryDraft | RecollectError): boolean {
+  return !(draft instanceof RecollectError) && draft.supersedes !== undefined;
 }
 
 function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {
@@ -165,7 +174,7 @@ function newMemory(
   };
   return {
     ...prepareMemory(draft, origin, ports.embedder, embedding),
-    onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
+    onDuplicate: draft.supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
   };
 }
 

@@ -150,7 +150,6 @@ function toImported(
     createTime = now,
     updateTime = createTime,
     state,
-    supersedes,
     supersededBy,
     sessionPosition,
     ...draft
@@ -160,7 +159,6 @@ function toImported(
     createTime,
     updateTime,
     state,
-    ...(supersedes === undefined ? {} : { supersedes }),
     supersededBy,
   };
   const prepared = prepareMemory(draft, origin, embedder, embedding);

@@ -18,7 +18,6 @@ export interface MemoryOrigin {
   readonly createTime: number;
   readonly updateTime: number;
   readonly state: Memory["state"];
-  readonly supersedes?: readonly string[];
   readonly supersededBy: string;
 }
 

@@ -19,6 +19,7 @@ const INPUT: SearchMemoriesInput = {
   limit: 10,
   recencyWeight: 0,
   importanceWeight: 0,
+  diversity: 0,
 };
 const MEMORY = memory({
   id: "m",

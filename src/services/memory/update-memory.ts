@@ -3,7 +3,8 @@ import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
-import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
+import { notActive, refuseOtherSupersedes } from "../../domain/memory/supersession.ts";
+import { draftOf, type MutableField, withFields } from "../../domain/memory/update.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
@@ -53,7 +54,9 @@ export async function updateMemory(
     const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
     const draft = withFields(draftOf(current), input.fields, input.patch);
     try {
-      refuseInactive(current);
+      const refusal = notActive(current);
+      if (refusal !== undefined) throw refusal;
+      refuseOtherSupersedes(current, input.patch);
       checkDraft(draft, "memory", now);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
@@ -69,7 +72,6 @@ export async function updateMemory(
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
       state: current.state,
-      ...(current.supersedes === undefined ? {} : { supersedes: current.supersedes }),
       supersededBy: current.supersededBy,
     };
     const { deadline, signal } = context;

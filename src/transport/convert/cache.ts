@@ -7,16 +7,18 @@ import {
   LookupCacheResponse_Miss_Reason as MissReasonProto,
   type CacheScope as ProtoCacheScope,
   GuardReason as ProtoGuardReason,
+  StoreCacheEntryResponse_NotStoredReason as ProtoNotStored,
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,
 } from "#gen/recollect/v1/cache_pb.js";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type CacheScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
-import type { CacheStats } from "../../ports/cache/cache-store.ts";
+import type { CacheStats, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
+import { fromGuard } from "./cache-policy.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, nonEmptyObject, toDurationMs } from "./common.ts";
 
 /** The prompt, and the conversation before it. */
@@ -137,6 +139,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     model: entry.model,
     tags: [...entry.tags],
     etag: entry.etag,
+    quarantined: entry.feedback?.quarantined ?? false,
     ...defined({
       metadata: nonEmptyObject(entry.metadata),
       usage: usage && {
@@ -161,6 +164,7 @@ export function fromMiss(miss: Miss): Outcome {
       reason: MissReasonProto[miss.reason],
       threshold: miss.threshold,
       guardReasons: miss.guardReasons.map((reason) => ProtoGuardReason[reason]),
+      guard: fromGuard(miss.guard),
       ...defined({ nearestSimilarity: miss.nearestSimilarity }),
     },
   };
@@ -179,4 +183,8 @@ export function fromStats(
     evictions: BigInt(stats.evictions),
     maxEntries: stats.maxEntries,
   };
+}
+
+export function fromNotStored(reason: PutRefusal): ProtoNotStored {
+  return ProtoNotStored[reason];
 }

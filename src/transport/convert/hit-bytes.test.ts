@@ -31,6 +31,7 @@ const entry: fc.Arbitrary<CacheEntry> = fc
   .map((fields) => ({
     ...fields,
     fingerprint: "f",
+    knowledge: "",
     analysis: analyzePrompt(fields.prompt),
     metadata: { n: 1, list: ["a", null] },
     usage: { promptTokens: 3, completionTokens: 4, generationMs: 1500, costUsd: 0.25 },

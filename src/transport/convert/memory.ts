@@ -63,6 +63,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
       expireTime:
         expiration.case === "expireTime" ? toMs(expiration.value, `${path}.expire_time`) : undefined,
       ttlMs: expiration.case === "ttl" ? toDurationMs(expiration.value) : undefined,
+      supersedes: nonEmptyList(memory.supersedes),
     }),
   };
 }
@@ -79,7 +80,6 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     ...defined({
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
-      supersedes: nonEmptyList(memory.supersedes),
     }),
   };
 }

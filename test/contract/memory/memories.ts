@@ -17,6 +17,7 @@ import { duplicateCases } from "./writer/duplicates.ts";
 import { idempotencyCases } from "./writer/idempotency.ts";
 import { replaceCases } from "./writer/replace.ts";
 import { sessionCases } from "./writer/sessions.ts";
+import { supersessionCases } from "./writer/supersession.ts";
 
 /**
  * The contract of the memory ports. `open` returns a store for vectors of
@@ -29,6 +30,7 @@ export function memoriesContract(name: string, open: () => Promise<StoreUnderTes
     describe("a filter", () => filterCases(subject));
     describe("a write", () => createCases(subject));
     describe("a duplicate", () => duplicateCases(subject));
+    describe("a supersession", () => supersessionCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a replacement", () => replaceCases(subject));
     describe("a deletion", () => deleteCases(subject));

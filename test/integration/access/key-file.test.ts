@@ -2,8 +2,9 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { keysFile, type TestKey, testKey } from "../../support/api-keys.ts";
-import { endOf, spawnCli } from "../../support/run-cli.ts";
+import { type EndedCommand, runCli } from "../../support/run-cli.ts";
 import { startProcess, type TestProcess } from "../../support/start-process.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const ENV = {
   AUTH_MODE: "api_keys",
@@ -44,6 +45,13 @@ async function serve(server: TestProcess): Promise<Served> {
       ((await (await fetch(`http://${http}/ready`)).json()) as { readonly warnings: string[] }).warnings,
   };
 }
+
+/** Runs the command in this directory, such as the server's. */
+const recollect = (
+  directory: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<EndedCommand> => runCli(args, { address: "localhost:1", cwd: directory, env });
 
 describe("the API key file", () => {
   const [old, kept, added] = [testKey(), testKey({ principal: "kept" }), testKey({ principal: "added" })];
@@ -113,24 +121,13 @@ describe("the API key file", () => {
       for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
       expect(server.stderr()).not.toContain("xyzzy");
       expect(server.stdout()).not.toContain('"serving"');
-      await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
-      expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+      const check = await recollect(server.directory, ["config", "check"], ENV);
+      expect(check).toEqual({ code: 2, stderr: server.stderr(), stdout: "" });
     },
   );
 });
 
 describe("recollect key create", () => {
-  /** Runs the command in the server's directory. */
-  const recollect = async (
-    directory: string,
-    args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
-  ) => {
-    const child = spawnCli(args, { address: env["RECOLLECT_ADDRESS"] ?? "localhost:1", cwd: directory, env });
-    child.stdin.end();
-    return endOf(child);
-  };
-
   it("creates a key and its row, which a running server reloads and accepts", async () => {
     const files = { "keys.yaml": keysFile([testKey()]).trimEnd() };
     await using server = await startProcess(ENV, { files });
@@ -165,12 +162,11 @@ describe("recollect key create", () => {
   });
 
   it("prints the row with the key when no file is given, or both as JSON", async () => {
-    await using server = await startProcess({}, { args: ["--version"] });
-    await server.exited;
+    await using folder = await temporaryFolder();
     const create = ["key", "create", "--tenant", "acme", "--principal", "app:", "--role", "operator"];
-    const made = await recollect(server.directory, create);
+    const made = await recollect(folder.path, create);
     expect(made.stderr).toContain("roles: [operator]");
-    const asJson = await recollect(server.directory, ["--json", ...create]);
+    const asJson = await recollect(folder.path, ["--json", ...create]);
     const { key, row } = JSON.parse(asJson.stdout) as { readonly key: string; readonly row: string };
     expect(key).not.toBe(made.stdout.trim());
     expect(row).toContain('principal: "app:"');
@@ -185,11 +181,12 @@ describe("recollect key create", () => {
       { "keys.yaml": "a: map\n" },
     ],
   ])("creates no key %s", async (_name, args, files: Record<string, string>) => {
-    await using command = await startProcess({}, { args: ["key", "create", ...args], files });
-    expect(await command.exited).toBe(2);
-    expect([command.stdout(), command.stderr().trim().split("\n").length]).toEqual(["", 1]);
+    await using folder = await temporaryFolder(files);
+    const { code, stdout, stderr } = await recollect(folder.path, ["key", "create", ...args]);
+    expect(code).toBe(2);
+    expect([stdout, stderr.trim().split("\n").length]).toEqual(["", 1]);
     if (files["keys.yaml"] !== undefined) {
-      expect(await readFile(join(command.directory, "keys.yaml"), "utf8")).toBe(files["keys.yaml"]);
+      expect(await readFile(join(folder.path, "keys.yaml"), "utf8")).toBe(files["keys.yaml"]);
     }
   });
 });

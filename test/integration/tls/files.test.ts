@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { testAuthority } from "../../support/certificates.ts";
+import { runCli } from "../../support/run-cli.ts";
 import { startApp } from "../../support/start-app.ts";
 import { startProcess, type TestProcess } from "../../support/start-process.ts";
 import { replaceTls, type TlsContent, tlsFolder } from "../../support/tls-files.ts";
@@ -204,8 +205,8 @@ describe("TLS files", () => {
     expect(await server.exited).toBe(2);
     expect(server.stderr().trim().split("\n")).toEqual(faults.map((fault) => expect.stringMatching(fault)));
     expect(server.stdout()).not.toContain('"serving"');
-    await using check = await startProcess(env, { args: ["config", "check"], files: wrong });
-    expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+    const check = await runCli(["config", "check"], { address: "localhost:1", cwd: server.directory, env });
+    expect(check).toEqual({ code: 2, stderr: server.stderr(), stdout: "" });
   });
 
   it("do not replace authentication", async () => {

@@ -1,7 +1,6 @@
 import * as http2 from "node:http2";
 import { describe, expect, it } from "vitest";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
-import type { Config } from "../../../src/config/config.ts";
 import { serve } from "../../../src/transport/handler.ts";
 import { abortion, gatedEmbedder } from "../../support/gated-embedder.ts";
 import { expectNoLeaks } from "../../support/leaks.ts";
@@ -15,15 +14,11 @@ import {
   outcomeOf,
   RawHttp2,
 } from "../../support/raw-http2.ts";
-import { startApp } from "../../support/start-app.ts";
+import { startApp, withLimits } from "../../support/start-app.ts";
 import { startGrpcServer } from "../../support/start-grpc-server.ts";
 
 const UNAVAILABLE = 14;
 const NEVER_MS = 3_600_000;
-
-function withLimits(limits: Partial<Config["limits"]>): (config: Config) => Config {
-  return (config) => ({ ...config, limits: { ...config.limits, ...limits } });
-}
 
 function end(socket: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));

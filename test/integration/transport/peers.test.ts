@@ -4,7 +4,6 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, it } from "vitest";
 import { ImportMemoriesRequestSchema, MemoryService } from "#gen/recollect/v1/memory_pb.js";
-import type { Config } from "../../../src/config/config.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import { serve } from "../../../src/transport/handler.ts";
 import { refusalOf } from "../../support/errors.ts";
@@ -21,7 +20,7 @@ import {
   outcomeOf,
   RawHttp2,
 } from "../../support/raw-http2.ts";
-import { startApp } from "../../support/start-app.ts";
+import { startApp, withLimits } from "../../support/start-app.ts";
 import { startGrpcServer } from "../../support/start-grpc-server.ts";
 
 const DEADLINE_EXCEEDED = 4;
@@ -34,10 +33,6 @@ const SETTINGS = 4;
 const END_HEADERS = 4;
 /** `:method: POST`, `:scheme: http`, `:path: /` of HPACK's static table. */
 const POST_TO_ROOT = Buffer.from([0x83, 0x86, 0x84]);
-
-function withLimits(limits: Partial<Config["limits"]>): (config: Config) => Config {
-  return (config) => ({ ...config, limits: { ...config.limits, ...limits } });
-}
 
 function end(socket: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));

@@ -1,11 +1,21 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { EvictionPolicy } from "../../../src/domain/cache/eviction.ts";
+import type { GuardReason } from "../../../src/domain/cache/guard.ts";
+import {
+  compareStrictness,
+  DEFAULT_STRICTNESS,
+  type GuardStrictness,
+} from "../../../src/domain/cache/guard-strictness.ts";
+import { knowledgeDigest } from "../../../src/domain/cache/invalidation.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
+import { cachePolicyEtag, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import { dot } from "../../../src/domain/embedding/vector.ts";
 import {
   cacheEntryNotFound,
+  guardTooLoose,
   invalidField,
   memoryNotFound,
   RecollectError,
@@ -52,6 +62,7 @@ export interface NaiveContext {
   readonly tenantOf: (tenant: "t1" | "t2") => string;
   readonly cache: {
     readonly maxEntries: number;
+    readonly policy: EvictionPolicy;
     readonly defaultTtlMs: number;
     readonly similarityThreshold: number;
     readonly alignedThreshold: number;
@@ -108,7 +119,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const { id } = input.patch;
       const [current] = await stores.memories.reader.get(scope, [id], now);
       if (current === undefined) throw memoryNotFound(namespace, id);
-      if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
+      if (current.state !== "ACTIVE") {
         const done = request && (await stores.memories.writer.replayReplace(scope, id, { now, request }));
         if (done !== undefined) return plain(shownMemory(done, namespace));
         throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
@@ -184,6 +195,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
         model: input.scope.model,
+        knowledge: knowledgeDigest(cacheScopeOf(input.scope).knowledgeVersion),
         prompt,
         response,
         tags,
@@ -197,8 +209,9 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         etag: digest(JSON.stringify(content)),
       };
       const vector = await embed(context, prompt);
-      const { maxEntries } = context.cache;
-      const stored = await stores.cache.put(scope, entry, { ...options, vector, maxEntries });
+      const { maxEntries, policy } = context.cache;
+      const stored = await stores.cache.put(scope, entry, { ...options, vector, maxEntries, policy });
+      if (stored.refused !== undefined) return plain({ notStored: stored.refused });
       return plain({
         entry: shownEntry({ ...stored.entry, response: "" }, namespace),
         replaced: stored.replaced,
@@ -214,6 +227,20 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
+    }
+    case "invalidate": {
+      const { model, tagsAny, knowledgeVersion, validateOnly } = input;
+      const filter = {
+        ...(model === undefined ? {} : { model }),
+        ...(tagsAny === undefined ? {} : { tagsAny }),
+        ...(knowledgeVersion === undefined ? {} : { knowledge: knowledgeDigest(knowledgeVersion) }),
+      };
+      const wholeNamespace = Object.keys(filter).length === 0;
+      if (validateOnly) {
+        return plain({ count: await stores.cache.countMatching(scope, filter, now), wholeNamespace });
+      }
+      await stores.cache.invalidate(scope, filter, options);
+      return plain({ wholeNamespace });
     }
     case "listEntries": {
       const { model, tagsAny, pageSize } = input;
@@ -235,6 +262,18 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         ...(await stores.cache.stats(scope, now)),
         maxEntries: context.cache.maxEntries,
       });
+    case "getPolicy":
+      return plain(shownPolicy(await stores.cachePolicies.get(scope)));
+    case "updatePolicy": {
+      const { guard } = input;
+      const current = await stores.cachePolicies.get(scope);
+      const policy = {
+        ...(guard === undefined ? {} : { guard }),
+        updateTime: Math.max(now, (current.updateTime ?? 0) + 1),
+      };
+      const expected = call.etag === "" ? cachePolicyEtag(current) : call.etag;
+      return plain(shownPolicy(await stores.cachePolicies.replace(scope, expected, policy, options)));
+    }
     case "lookup":
       return plain(await lookup(context, scope, input.prompt, input.scope, input.options));
   }
@@ -274,6 +313,7 @@ export async function currentEtag(context: NaiveContext, input: OperationInput):
     const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
     return (await findEntry(stores.cache, scope, id, now))?.etag ?? "";
   }
+  if (input.op === "updatePolicy") return cachePolicyEtag(await stores.cachePolicies.get(scope));
   const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
   const [memory] = await getAccessed(context, scope, [id]);
   return memory?.etag ?? "";
@@ -375,7 +415,8 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
     tools: [],
     responseFormat: {},
     locale: "",
-    knowledgeVersion: "",
+    // The same, so that there are not more scopes.
+    knowledgeVersion: systemPrompt,
     sharing: "tenant",
   };
 }
@@ -410,6 +451,11 @@ async function newMemory(
   if (expireTime !== undefined && expireTime <= now) {
     return { refusal: invalidField("memory.expire_time", "must be in the future") };
   }
+  const { id, supersedes } = draft;
+  if (supersedes?.includes(id) === true) return { refusal: invalidField("memory.supersedes", "own id") };
+  if (supersedes !== undefined && onDuplicate !== undefined && onDuplicate !== "ALLOW") {
+    return { refusal: invalidField("on_duplicate", "must be ALLOW or unset") };
+  }
   const ends = ttlMs === undefined ? expireTime : now + ttlMs;
   const memory = {
     state: "ACTIVE" as const,
@@ -423,7 +469,7 @@ async function newMemory(
   const { vector: _, ...withoutIt } = ready;
   return {
     ...(withoutVector === true ? withoutIt : ready),
-    onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
+    onDuplicate: supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
   };
 }
 
@@ -551,32 +597,44 @@ async function search(
   return { found, ranked: scored };
 }
 
-/** The outcome of a lookup: the response and how it matched, or the reason of a miss. */
+/** The policy, and the strictness that applies by it. */
+function shownPolicy({ guard, updateTime }: StoredCachePolicy): object {
+  return {
+    guard: guard ?? "server's",
+    effective: guard ?? DEFAULT_STRICTNESS,
+    ...(updateTime === undefined ? {} : { updateTime }),
+  };
+}
+
+/** The outcome of a lookup: the response and how it matched, or the reason of a miss and what explains it. */
 async function lookup(
   context: NaiveContext,
   scope: NamespaceKey,
   prompt: string,
   choice: CacheScopeChoice,
-  { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,
+  { strategy = "HYBRID", threshold, maxAgeMs, shadow, guard }: LookupOptions,
 ): Promise<unknown> {
   const { stores, now } = context;
+  const allowed = (await stores.cache.lookup(scope, {}, now)).policy.guard ?? DEFAULT_STRICTNESS;
+  const strictness: GuardStrictness = guard ?? allowed;
+  if (compareStrictness(strictness, allowed) < 0) throw guardTooLoose(strictness, allowed);
+  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
+  const promptId = cacheEntryId(scope, fingerprint, prompt);
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
+    strictness,
+    promptId,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
-  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
-  const exact =
-    strategy === "SEMANTIC"
-      ? undefined
-      : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
-  const miss = (reason: string): unknown => {
+  const exact = strategy === "SEMANTIC" ? undefined : await findEntry(stores.cache, scope, promptId, now);
+  const miss = (reason: string, nearest = false, guardReasons: readonly GuardReason[] = []): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
-    return { miss: reason };
+    return { miss: reason, nearest, guardReasons, strictness };
   };
   const hit = (kind: "EXACT" | "SEMANTIC", entry: CacheEntry): unknown => {
-    if (shadow) return miss("SHADOW");
+    if (shadow) return miss("SHADOW", true);
     stores.cache.countLookup(scope, { kind, id: entry.id }, now);
     return { [kind]: shownEntry(entry, scope.namespace), ageMs: now - entry.createTime };
   };
@@ -585,5 +643,7 @@ async function lookup(
   const vector = await embed(context, prompt);
   const nearest = await findNearest(stores.cache, scope, { fingerprint, vector, limit: 3 }, now);
   const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
-  return decision.kind === "hit" ? hit("SEMANTIC", decision.entry) : miss(decision.reason);
+  return decision.kind === "hit"
+    ? hit("SEMANTIC", decision.entry)
+    : miss(decision.reason, nearest.length > 0, decision.guardReasons);
 }

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { GUARD_STRICTNESS, type GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { MemoryKind, MemoryState, OnDuplicate } from "../../../src/domain/memory/memory.ts";
 import { foldCase } from "../../../src/domain/text/case-folding.ts";
@@ -36,6 +37,7 @@ export interface Draft {
   /** Ports only: the API lets no caller choose. */
   readonly state?: MemoryState;
   readonly withoutVector?: boolean;
+  readonly supersedes?: readonly string[];
 }
 
 /** A memory that another server had; what a draft leaves to the server is said. */
@@ -43,7 +45,6 @@ export interface ImportedDraft extends Draft {
   readonly state: MemoryState;
   readonly sessionPosition: number;
   readonly supersededBy: string;
-  readonly supersedes?: readonly string[];
   readonly createTime?: number;
   readonly updateTime?: number;
 }
@@ -77,6 +78,7 @@ export interface LookupOptions {
   readonly threshold?: number;
   readonly maxAgeMs?: number;
   readonly shadow: boolean;
+  readonly guard?: GuardStrictness;
 }
 
 /** A request of a caller. `request` gives it a request_id, with which `again` can replay it. */
@@ -119,6 +121,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly prompt: string;
       readonly scope: CacheScopeChoice;
       readonly etag: Etag;
+      readonly request: boolean;
+    }
+  | {
+      readonly op: "invalidate";
+      readonly model?: string;
+      readonly tagsAny?: readonly string[];
+      readonly knowledgeVersion?: string;
+      readonly validateOnly: boolean;
       readonly request: boolean;
     }
   | {
@@ -170,6 +180,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly tagsAny?: readonly string[];
     }
   | { readonly op: "cacheStats" }
+  | {
+      readonly op: "updatePolicy";
+      /** Absent: it is cleared. */
+      readonly guard?: GuardStrictness;
+      readonly etag: Etag;
+      readonly request: boolean;
+    }
+  | { readonly op: "getPolicy" }
 );
 
 export type Operation =
@@ -274,6 +292,13 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     .chain((made) =>
       fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
     );
+}
+
+/** One that may supersede others, or itself, which is refused. */
+function supersedingDraft(level: Level): fc.Arbitrary<Draft> {
+  return fc
+    .tuple(draft(level), rarely(4, fc.subarray(IDS, { minLength: 1, maxLength: 2 })))
+    .map(([made, supersedes]) => (supersedes === undefined ? made : { ...made, supersedes }));
 }
 
 /** The same in everything of the duplicate key but the text, of which some are the same when they are folded. */
@@ -409,7 +434,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         {
           op: op("create"),
           at,
-          drafts: fc.tuple(draft(level)),
+          drafts: fc.tuple(supersedingDraft(level)),
           single: fc.constant(true),
           onDuplicate,
           request,
@@ -551,6 +576,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
             threshold: fc.constantFrom(0, 0.7, 0.95).map(Math.fround),
             maxAgeMs: fc.constantFrom(1000, 60_000),
             shadow: fc.boolean(),
+            guard: fc.constantFrom(...GUARD_STRICTNESS),
           },
           { requiredKeys: ["shadow"] },
         ),
@@ -571,7 +597,30 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [2, fc.record({ op: op("deleteEntry"), at, prompt, scope, etag, request })],
+    [
+      1,
+      fc.record(
+        {
+          op: op("invalidate"),
+          at,
+          model: fc.constantFrom("m1", "m2"),
+          tagsAny: fc.subarray([...WORDS], { minLength: 1, maxLength: 2 }),
+          knowledgeVersion: fc.constantFrom("be brief", "none"),
+          validateOnly: fc.boolean(),
+          request,
+        },
+        { requiredKeys: ["op", "at", "validateOnly", "request"] },
+      ),
+    ],
     [2, fc.record({ op: op("cacheStats"), at })],
+    [
+      3,
+      fc.record(
+        { op: op("updatePolicy"), at, guard: fc.constantFrom(...GUARD_STRICTNESS), etag, request },
+        { requiredKeys: ["op", "at", "etag", "request"] },
+      ),
+    ],
+    [1, fc.record({ op: op("getPolicy"), at })],
     [
       5,
       fc.record({ op: op("again"), back: fc.nat({ max: 5 }), altered: fc.constantFrom(false, false, true) }),

@@ -10,6 +10,7 @@ import {
   type PartitionKeys,
 } from "../../../src/adapters/redis/namespaces/keys.ts";
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
+import { SCORE_ORDERS } from "../../../src/domain/cache/eviction.ts";
 import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 
@@ -187,9 +188,24 @@ async function checkCache(
     ids.filter((id) => !named.has(id)),
     [],
   );
-  for (const key of [namespace.cacheOrder, namespace.cacheUses, namespace.cacheExpiry]) {
+  const immortal: string[] = [];
+  for (const id of ids) if ((await redis.pttl(namespace.cacheEntry(id))) === -1) immortal.push(id);
+  expectEqual("cache entries that Redis never expires", immortal, []);
+  for (const key of [namespace.cacheOrder, namespace.cacheExpiry]) {
     expectEqual(key, new Set((await scoresOf(redis, key)).keys()), named);
   }
+  const scored: string[] = [];
+  for (const order of SCORE_ORDERS)
+    scored.push(...(await scoresOf(redis, namespace.cacheUses(order))).keys());
+  expectEqual("scored cache entries", [...scored].sort(), [...named].sort());
+  const remembered = new Set((await scoresOf(redis, namespace.cacheRemembered)).keys());
+  expectEqual(
+    "remembered cache entries",
+    [...remembered].filter((id) => named.has(id)),
+    [],
+  );
+  const usage = new Set(Object.keys(await redis.hgetall(namespace.cacheUsage)));
+  expectEqual("uses of cache entries", usage, new Set([...named, ...remembered]));
   expectEqual("cache sizes", await countsOf(redis, namespace.cacheSizes), sizes);
   const counters = await countsOf(redis, namespace.counters);
   expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);

@@ -1,32 +1,68 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
+import {
+  answerCost,
+  type EntryUsage,
+  excessEntries,
+  isAdmitted,
+  keepScore,
+  lostAgainst,
+  rememberedIds,
+  ruleOf,
+  SCORE_ORDERS,
+  type ScoredEntry,
+  type ScoreRule,
+  scoreRule,
+  usedAgain,
+} from "../../../src/domain/cache/eviction.ts";
+import { applyReport } from "../../../src/domain/cache/feedback.ts";
+import {
+  cacheInvalidated,
+  matchesInvalidation,
+  nextGeneration,
+} from "../../../src/domain/cache/invalidation.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
+import {
+  cachePolicyEtag,
+  NO_CACHE_POLICY,
+  type StoredCachePolicy,
+} from "../../../src/domain/cache/policy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
-import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
+import { cacheEntryNotFound, cachePolicyChanged, RecollectError } from "../../../src/domain/errors.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
-import type { CacheStore, NearestQuery } from "../../../src/ports/cache/cache-store.ts";
+import type {
+  CacheStore,
+  NearestQuery,
+  PutCacheEntryOptions,
+  PutCacheEntryResult,
+} from "../../../src/ports/cache/cache-store.ts";
+import type { CachePolicyStore } from "../../../src/ports/cache/policy-store.ts";
 import {
   byTime,
   idempotently,
   type ReferenceEntry,
+  recordsBeside,
   type Universe,
+  type World,
   worldKeyOf,
   worldOf,
   writtenDown,
 } from "./world.ts";
 
-interface Stored {
-  readonly entry: CacheEntry;
-  readonly replaced: boolean;
-  readonly evicted: number;
-}
+type PutRecord = Omit<PutCacheEntryResult, "entry"> & { readonly id: string };
 
-/** The reference implementation of CacheStore, as simple as possible; evicts the least recently used entry first. */
+/** The reference implementation of CacheStore, as simple as possible. */
 export function referenceCacheStore(universe: Universe): CacheStore {
-  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] =>
-    [...(universe.worlds.get(worldKeyOf(scope))?.entries.values() ?? [])].filter(
-      ({ entry }) => entry.expireTime > now,
-    );
+  /** The generation of the last invalidation that matches; 0: none. */
+  const lastMatch = (world: World, entry: CacheEntry): number =>
+    world.invalidations.findLast(({ filter }) => matchesInvalidation(entry, filter))?.generation ?? 0;
+  const isLive = (world: World, { entry, generation }: ReferenceEntry, now: number): boolean =>
+    entry.expireTime > now && lastMatch(world, entry) <= generation;
+  const generationOf = (world: World | undefined): number => world?.invalidations.at(-1)?.generation ?? 0;
+  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] => {
+    const world = universe.worlds.get(worldKeyOf(scope));
+    return world === undefined ? [] : [...world.entries.values()].filter((one) => isLive(world, one, now));
+  };
   const find = (scope: NamespaceKey, id: string, now: number): CacheEntry | undefined =>
     live(scope, now).find(({ entry }) => entry.id === id)?.entry;
   const existing = (scope: NamespaceKey, id: string, now: number): CacheEntry => {
@@ -35,17 +71,118 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     return entry;
   };
 
-  const makeRoom = (scope: NamespaceKey, keptId: string, maxEntries: number, now: number): number => {
-    const { entries } = worldOf(universe, scope);
-    const others = [...entries.values()].filter(({ entry }) => entry.id !== keptId);
-    const expired = others.filter(({ entry }) => entry.expireTime <= now);
-    const servable = others
-      .filter(({ entry }) => entry.expireTime > now)
-      .sort((a, b) => a.lastUseTime - b.lastUseTime);
-    const evicted = servable.slice(0, Math.max(0, servable.length + 1 - maxEntries));
-    const swept = expired.slice(0, Math.max(0, entries.size - maxEntries));
-    for (const { entry } of [...swept, ...evicted]) entries.delete(entry.id);
-    return evicted.length;
+  const sizeOf = ({ entry, vector }: Pick<ReferenceEntry, "entry" | "vector">): number =>
+    entryBytes(entry, vector?.length ?? 0);
+  const bytesOf = (world: World): number =>
+    [...world.entries.values()].reduce((sum, one) => sum + sizeOf(one), 0);
+  const scored = (one: Pick<ReferenceEntry, "entry" | "vector" | "usage">): ScoredEntry => ({
+    ...one.usage,
+    createTime: one.entry.createTime,
+    expireTime: one.entry.expireTime,
+    bytes: sizeOf(one),
+  });
+  const rescore = (world: World, one: ReferenceEntry, usage: EntryUsage, rule: ScoreRule): void => {
+    one.usage = usage;
+    one.order = rule.order;
+    one.score = keepScore(rule, scored(one), world.clock);
+  };
+  /** Entries of other rules first, then the lowest score, then the earliest last use. */
+  const evictionOrder = (world: World, rule: ScoreRule): ReferenceEntry[] => {
+    const rank = ({ order }: ReferenceEntry): number =>
+      order === rule.order ? SCORE_ORDERS.length : SCORE_ORDERS.indexOf(order);
+    return [...world.entries.values()].sort(
+      (a, b) => rank(a) - rank(b) || a.score - b.score || a.usage.lastUseTime - b.usage.lastUseTime,
+    );
+  };
+
+  /** What is beyond the bounds with `added` more entries of these bytes is evicted. */
+  const evict = (
+    world: World,
+    rule: ScoreRule,
+    { maxEntries, maxBytes = Infinity }: PutCacheEntryOptions,
+    added: { readonly entries: number; readonly bytes: number },
+  ): number => {
+    let evicted = 0;
+    const bytes = (): number =>
+      [...world.entries.values()].reduce((sum, one) => sum + sizeOf(one), added.bytes);
+    while (world.entries.size + added.entries > maxEntries || bytes() > maxBytes) {
+      const [lowest] = evictionOrder(world, rule);
+      if (lowest === undefined) break;
+      world.entries.delete(lowest.entry.id);
+      if (ruleOf(lowest.order).worth !== "none") world.remembered.set(lowest.entry.id, lowest.usage.uses);
+      if (lowest.order === rule.order && rule.worth !== "none")
+        world.clock = Math.max(world.clock, lowest.score);
+      evicted += 1;
+    }
+    return evicted;
+  };
+
+  const isRefused = (
+    world: World,
+    rule: ScoreRule,
+    candidate: ScoredEntry,
+    { maxEntries, maxBytes = Infinity }: PutCacheEntryOptions,
+  ): boolean => {
+    const [lowest] = evictionOrder(world, rule);
+    const bytes = [...world.entries.values()].reduce((sum, one) => sum + sizeOf(one), candidate.bytes);
+    if (world.entries.size < maxEntries && bytes <= maxBytes) return false;
+    if (lowest === undefined || lowest.order !== rule.order) return false;
+    if (isAdmitted(rule, candidate, scored(lowest))) return false;
+    world.clock = Math.max(world.clock, lowest.score);
+    rescore(world, lowest, lostAgainst(lowest.usage), rule);
+    return true;
+  };
+
+  /** Expired and invalidated entries go first, as few as may; what they were used is remembered. */
+  const dropExpired = (world: World, excess: number, now: number): void => {
+    const dead = [...world.entries.values()].filter((one) => !isLive(world, one, now));
+    for (const { entry, order, usage } of dead.slice(0, excess)) {
+      world.entries.delete(entry.id);
+      if (ruleOf(order).worth !== "none") world.remembered.set(entry.id, usage.uses);
+    }
+  };
+
+  const putOnce = (
+    world: World,
+    entry: CacheEntry,
+    options: PutCacheEntryOptions,
+  ): Omit<PutCacheEntryResult, "entry"> => {
+    const { now, maxEntries, maxBytes, policy = "LRU", vector } = options;
+    const rule = scoreRule(policy, maxBytes !== undefined);
+    const bytes = sizeOf({ entry, vector });
+    if (maxBytes !== undefined && bytes > maxBytes)
+      return { replaced: false, evicted: 0, refused: "TOO_LARGE" };
+    world.order = rule.order;
+    const old = world.entries.get(entry.id);
+    const replaced = old !== undefined && isLive(world, old, now);
+    // Of one that has expired or is invalidated counts what is remembered.
+    const counted = replaced || (old !== undefined && ruleOf(old.order).worth !== "none") ? old : undefined;
+    const uses = counted?.usage.uses ?? world.remembered.get(entry.id) ?? 0;
+    const lastUseTime = replaced ? (old?.usage.lastUseTime ?? 0) : 0;
+    const usage = usedAgain({ uses, lastUseTime, cost: answerCost(entry) }, 1, now);
+    world.entries.delete(entry.id);
+    const isHeavy = maxBytes !== undefined && bytesOf(world) + bytes > maxBytes;
+    dropExpired(world, isHeavy ? Infinity : excessEntries(world.entries.size + 1, maxEntries), now);
+    let evicted = evict(world, rule, options, { entries: 0, bytes: 0 });
+    const one: ReferenceEntry = {
+      ...{ entry: writtenDown(entry), vector, usage, order: rule.order, score: 0 },
+      generation: generationOf(world),
+    };
+    const refused = !replaced && rule.worth !== "none" && isRefused(world, rule, scored(one), options);
+    world.remembered.delete(entry.id);
+    if (refused) world.remembered.set(entry.id, usage.uses);
+    else {
+      evicted += evict(world, rule, options, { entries: 1, bytes });
+      rescore(world, one, usage, rule);
+      world.entries.set(entry.id, one);
+      world.counters.stores += 1;
+    }
+    world.counters.evictions += evicted;
+    const kept = rememberedIds(maxEntries);
+    for (const id of [...world.remembered.keys()].slice(0, Math.max(0, world.remembered.size - kept))) {
+      world.remembered.delete(id);
+    }
+    return { replaced, evicted, ...(refused ? { refused: "NOT_ADMITTED" as const } : {}) };
   };
 
   const nearest = (
@@ -66,6 +203,8 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     lookup: async (namespace, query, now) => ({
       exact: query.id === undefined ? undefined : find(namespace, query.id, now),
       nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
+      generation: generationOf(universe.worlds.get(worldKeyOf(namespace))),
+      policy: universe.worlds.get(worldKeyOf(namespace))?.policy ?? NO_CACHE_POLICY,
     }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
@@ -83,22 +222,24 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     },
 
     put: async (scope, entry, options) => {
-      const { now, maxEntries, vector } = options;
-      const { entries, counters } = worldOf(universe, scope);
-      return idempotently<Stored, { readonly id: string; readonly replaced: boolean }>(
+      const world = worldOf(universe, scope);
+      return idempotently<PutCacheEntryResult, PutRecord>(
         universe,
         worldKeyOf(scope),
         options,
         () => {
-          const replaced = find(scope, entry.id, now) !== undefined;
-          const lastUseTime = Math.max(now, entries.get(entry.id)?.lastUseTime ?? now);
-          entries.set(entry.id, { entry: writtenDown(entry), vector, lastUseTime });
-          const evicted = makeRoom(scope, entry.id, maxEntries, now);
-          counters.stores += 1;
-          counters.evictions += evicted;
-          return { result: { entry, replaced, evicted }, outcome: { id: entry.id, replaced } };
+          const { decidedAt } = options;
+          if (decidedAt !== undefined && lastMatch(world, entry) > decidedAt) {
+            throw cacheInvalidated(scope.namespace);
+          }
+          const outcome = putOnce(world, entry, options);
+          return { result: { entry, ...outcome }, outcome: { id: entry.id, ...outcome } };
         },
-        ({ id, replaced }) => ({ entry: existing(scope, id, now), replaced, evicted: 0 }),
+        ({ id, ...outcome }) => ({
+          ...outcome,
+          evicted: 0,
+          entry: outcome.refused === undefined ? existing(scope, id, options.now) : entry,
+        }),
       );
     },
 
@@ -118,6 +259,50 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         () => undefined,
       ),
 
+    invalidate: async (scope, filter, options) =>
+      idempotently(
+        universe,
+        recordsBeside(scope),
+        options,
+        () => {
+          const world = universe.worlds.get(worldKeyOf(scope));
+          const generation = nextGeneration(generationOf(world), options.now);
+          world?.invalidations.push({ filter, generation });
+          return { result: undefined, outcome: undefined };
+        },
+        () => undefined,
+      ),
+
+    report: async (scope, report, options) => {
+      const { now } = options;
+      const world = universe.worlds.get(worldKeyOf(scope));
+      if (world === undefined) return { applied: false, quarantined: false };
+      return idempotently<{ readonly applied: boolean; readonly quarantined: boolean }, boolean>(
+        universe,
+        worldKeyOf(scope),
+        options,
+        () => {
+          const stored = live(scope, now).find(({ entry }) => entry.id === report.entryId);
+          if (stored === undefined || stored.entry.createTime !== report.createTime) {
+            return { result: { applied: false, quarantined: false }, outcome: false };
+          }
+          const entry = applyReport(stored.entry, report, now);
+          const isQuarantined = entry.feedback?.quarantined === true;
+          world.entries.set(entry.id, {
+            ...stored,
+            entry,
+            vector: isQuarantined ? undefined : stored.vector,
+          });
+          const quarantined = isQuarantined && stored.entry.feedback?.quarantined !== true;
+          return { result: { applied: true, quarantined }, outcome: true };
+        },
+        (applied) => ({ applied, quarantined: false }),
+      );
+    },
+
+    countMatching: async (scope, filter, now) =>
+      live(scope, now).filter(({ entry }) => matchesInvalidation(entry, filter)).length,
+
     countLookup: (scope, lookup, now) => {
       const world = universe.worlds.get(worldKeyOf(scope));
       if (world === undefined) return;
@@ -125,7 +310,8 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       else {
         world.counters[lookup.kind === "EXACT" ? "exactHits" : "semanticHits"] += 1;
         const current = world.entries.get(lookup.id);
-        if (current !== undefined) current.lastUseTime = Math.max(now, current.lastUseTime);
+        if (current !== undefined)
+          rescore(world, current, usedAgain(current.usage, 1, now), ruleOf(world.order));
       }
     },
 
@@ -145,5 +331,27 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         evictions: counters?.evictions ?? 0,
       };
     },
+  };
+}
+
+/** The reference implementation of CachePolicyStore. */
+export function referenceCachePolicyStore(universe: Universe): CachePolicyStore {
+  const get = (scope: NamespaceKey): StoredCachePolicy =>
+    universe.worlds.get(worldKeyOf(scope))?.policy ?? NO_CACHE_POLICY;
+  return {
+    get: async (scope) => get(scope),
+    replace: async (scope, expectedEtag, policy, options) =>
+      idempotently<StoredCachePolicy, undefined>(
+        universe,
+        worldKeyOf(scope),
+        options,
+        () => {
+          const etag = cachePolicyEtag(get(scope));
+          if (etag !== expectedEtag) throw cachePolicyChanged(etag);
+          worldOf(universe, scope).policy = writtenDown(policy);
+          return { result: policy, outcome: undefined };
+        },
+        () => get(scope),
+      ),
   };
 }

@@ -12,6 +12,7 @@ import {
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
 import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
+import { notActive, superseded } from "../../../src/domain/memory/supersession.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import type { RankingFields } from "../../../src/ports/memory/search.ts";
@@ -78,8 +79,7 @@ export function referenceMemories(universe: Universe): Memories {
     const duplicate = live(scope, now)
       .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
       .reduce<ReferenceMemory | undefined>(
-        (oldest, one) =>
-          oldest === undefined || one.memory.createTime < oldest.memory.createTime ? one : oldest,
+        (oldest, one) => (oldest === undefined || byTime(one.memory, oldest.memory) > 0 ? one : oldest),
         undefined,
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
@@ -92,6 +92,16 @@ export function referenceMemories(universe: Universe): Memories {
         kind: "refused",
         error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
+    }
+    for (const replaced of item.memory.supersedes ?? []) {
+      const current = find(scope, replaced, now);
+      if (current === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, replaced) };
+      const error = notActive(current);
+      if (error !== undefined) return { kind: "refused", error };
+    }
+    for (const one of live(scope, now)) {
+      const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
+      if (isReplaced) one.memory = superseded(one.memory, id, now);
     }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;

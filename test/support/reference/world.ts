@@ -1,5 +1,8 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
+import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
+import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
@@ -16,15 +19,28 @@ export interface ReferenceMemory {
 export interface ReferenceEntry {
   readonly entry: CacheEntry;
   readonly vector: Float32Array | undefined;
-  lastUseTime: number;
+  usage: EntryUsage;
+  /** Under which rule it was last put or used. */
+  order: ScoreOrder;
+  score: number;
+  /** Of the namespace when it was put. */
+  readonly generation: number;
 }
 
-/** One namespace. Nothing is swept: every read skips expired data. */
+/** One namespace. Nothing is swept: every read skips expired and invalidated data. */
 export interface World {
   /** In order of writing. */
   memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
+  policy: StoredCachePolicy;
+  /** Uses of ids that were refused or evicted, the latest last. */
+  readonly remembered: Map<string, number>;
+  /** Of the last put. */
+  order: ScoreOrder;
+  clock: number;
+  /** In order. */
+  readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -74,6 +90,11 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
+    policy: NO_CACHE_POLICY,
+    remembered: new Map(),
+    order: "lru",
+    clock: 0,
+    invalidations: [],
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
   universe.worlds.set(worldKey, world);

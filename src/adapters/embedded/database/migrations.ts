@@ -48,6 +48,96 @@ INSERT INTO memory_waiting (row, since, due_time, attempts, refused)
   WHERE NOT EXISTS (SELECT 1 FROM memory_vector v WHERE v.row = m.row);
 `;
 
+/** The additions of format 3. */
+const FORMAT_3 = `
+CREATE TABLE cache_policy (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  record TEXT NOT NULL
+) STRICT;
+`;
+
+/** The additions of format 4: eviction policies. */
+const FORMAT_4 = `
+-- What eviction.ts scores by. Until now every entry was scored by its last use. Without a cost: see DEFAULT_COST.
+ALTER TABLE cache_entry_use ADD COLUMN score_order TEXT NOT NULL DEFAULT 'lru';
+ALTER TABLE cache_entry_use ADD COLUMN uses REAL NOT NULL DEFAULT 1;
+ALTER TABLE cache_entry_use ADD COLUMN last_use_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cache_entry_use ADD COLUMN cost REAL;
+UPDATE cache_entry_use SET last_use_time = CAST(keep_score AS INTEGER);
+DROP INDEX cache_entry_use_by_score;
+CREATE INDEX cache_entry_use_by_score ON cache_entry_use (namespace_id, score_order, keep_score, last_use_time);
+
+-- Uses of ids that are not stored: refused, evicted or expired. The lowest rows were remembered longest ago.
+CREATE TABLE cache_remembered (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  uses REAL NOT NULL,
+  UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX cache_remembered_by_row ON cache_remembered (namespace_id, row);
+
+-- The order is that of the last put. byte_count is of rows, as entry_count is.
+ALTER TABLE cache_counter ADD COLUMN score_order TEXT NOT NULL DEFAULT 'lru';
+ALTER TABLE cache_counter ADD COLUMN clock REAL NOT NULL DEFAULT 0;
+ALTER TABLE cache_counter ADD COLUMN byte_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cache_counter ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
+UPDATE cache_counter SET byte_count =
+  (SELECT coalesce(sum(bytes), 0) FROM cache_entry e WHERE e.namespace_id = cache_counter.namespace_id);
+DROP TRIGGER cache_entry_added;
+CREATE TRIGGER cache_entry_added AFTER INSERT ON cache_entry BEGIN
+  INSERT INTO cache_counter (namespace_id, entry_count, byte_count) VALUES (NEW.namespace_id, 1, NEW.bytes)
+    ON CONFLICT (namespace_id) DO UPDATE SET entry_count = entry_count + 1, byte_count = byte_count + NEW.bytes;
+END;
+CREATE TRIGGER cache_entry_resized AFTER UPDATE OF bytes ON cache_entry BEGIN
+  UPDATE cache_counter SET byte_count = byte_count + NEW.bytes - OLD.bytes WHERE namespace_id = NEW.namespace_id;
+END;
+DROP TRIGGER cache_entry_removed;
+CREATE TRIGGER cache_entry_removed AFTER DELETE ON cache_entry BEGIN
+  UPDATE cache_counter SET entry_count = entry_count - 1, byte_count = byte_count - OLD.bytes
+    WHERE namespace_id = OLD.namespace_id;
+END;
+CREATE TRIGGER cache_remembered_added AFTER INSERT ON cache_remembered BEGIN
+  UPDATE cache_counter SET remembered_count = remembered_count + 1 WHERE namespace_id = NEW.namespace_id;
+END;
+CREATE TRIGGER cache_remembered_removed AFTER DELETE ON cache_remembered BEGIN
+  UPDATE cache_counter SET remembered_count = remembered_count - 1 WHERE namespace_id = OLD.namespace_id;
+END;
+`;
+
+/** The additions of format 5: invalidations of the cache, see cache-invalidations.ts. */
+const FORMAT_5 = `
+-- An empty model, knowledge or tag: any.
+CREATE TABLE cache_invalidation (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  tag TEXT NOT NULL,
+  model TEXT NOT NULL,
+  knowledge TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  PRIMARY KEY (namespace_id, tag, model, knowledge)
+) WITHOUT ROWID, STRICT;
+
+-- last: of the last invalidation. swept: all entries that the invalidations up to this one match have been deleted.
+CREATE TABLE cache_generation (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  last INTEGER NOT NULL,
+  swept INTEGER NOT NULL
+) STRICT;
+
+-- Apart from the entry, so that its answer is not read to find out whether it is invalidated. generation: when the entry was
+-- put. knowledge: NULL where it is not known, because the entry was put by an older program.
+CREATE TABLE cache_entry_stamp (
+  row INTEGER PRIMARY KEY REFERENCES cache_entry ON DELETE CASCADE,
+  namespace_id INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  knowledge TEXT
+) STRICT;
+CREATE INDEX cache_entry_stamp_by_namespace ON cache_entry_stamp (namespace_id, row);
+INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
+  SELECT row, namespace_id, 0, model FROM cache_entry;
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -58,10 +148,13 @@ interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { from: 0, to: 1, sql: SCHEMA },
   { from: 1, to: 2, sql: FORMAT_2 },
+  { from: 2, to: 3, sql: FORMAT_3 },
+  { from: 3, to: 4, sql: FORMAT_4 },
+  { from: 4, to: 5, sql: FORMAT_5 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 2;
+export const FORMAT = 5;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

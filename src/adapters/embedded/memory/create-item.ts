@@ -1,7 +1,14 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
+import { memoryDuplicate, memoryExists, RecollectError } from "../../../domain/errors.ts";
 import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
-import { isExpired, type Memory, recordOf, withAccess } from "../../../domain/memory/memory.ts";
+import {
+  isExpired,
+  type Memory,
+  recordOf,
+  type StoredMemory,
+  withAccess,
+} from "../../../domain/memory/memory.ts";
+import { notActive, superseded } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
@@ -34,10 +41,34 @@ export function createItem(
   const existing = existingOf(parts, item, context);
   if (existing !== undefined) return existing;
   const { namespaceId, now } = context;
+  const replaced = supersededRows(parts, item.memory, context);
+  if (replaced instanceof RecollectError) return { kind: "refused", error: replaced };
   const position = parts.positions.next(namespaceId, item.memory.sessionId);
   const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
   context.afterCommit.push(afterCommit);
+  for (const { row, current } of replaced) {
+    const version = superseded(recordOf(current), memory.id, now);
+    context.afterCommit.push(parts.rowWriter.update(row, version, []));
+  }
   return { kind: "created", memory };
+}
+
+/** The memories that a new one supersedes, with their rows; or why it cannot. */
+function supersededRows(
+  { rows }: CreateItemParts,
+  { supersedes = [] }: Memory,
+  { scope, namespaceId, now }: CreateContext,
+): readonly { readonly row: Row; readonly current: StoredMemory }[] | RecollectError {
+  const found: { readonly row: Row; readonly current: StoredMemory }[] = [];
+  for (const id of supersedes) {
+    const row = rows.find(namespaceId, id);
+    const current = row === undefined ? undefined : rows.memoryOf(row);
+    if (row === undefined || current === undefined || isExpired(current, now)) return rows.missing(scope, id);
+    const refusal = notActive(current);
+    if (refusal !== undefined) return refusal;
+    found.push({ row, current });
+  }
+  return found;
 }
 
 /** The outcome when the id of an item exists or its text is a duplicate; undefined: neither. */
@@ -64,13 +95,13 @@ function existingOf(
   return undefined;
 }
 
-/** The oldest ACTIVE memory with the same duplicate key. */
+/** The oldest ACTIVE memory with the same duplicate key, by (createTime, id). */
 function duplicateOf(database: Database, namespaceId: number, item: NewMemory, now: number): Row | undefined {
   return database.first(
     // INDEXED BY, because the planner would otherwise scan the whole namespace in order of time rather than sort a few rows.
     `SELECT m.row, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
      WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
-     AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.row LIMIT 1`,
+     AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.id LIMIT 1`,
     namespaceId,
     item.duplicateKey,
     now,

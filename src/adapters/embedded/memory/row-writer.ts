@@ -75,20 +75,21 @@ export class MemoryRowWriter {
     };
   }
 
-  /** Writes a new state of a memory with the same text, and so the same terms and vector, and with more tags. */
+  /** Writes a new version of a memory with the same text, and so the same terms and vector, and with more tags. */
   update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
-      "UPDATE memory SET record = ?, expire_time = ? WHERE row = ?",
+      "UPDATE memory SET record = ?, state = ?, expire_time = ? WHERE row = ?",
       encodeRecord(memory),
+      memory.state,
       memory.expireTime ?? null,
       number,
     );
     this.#insertTags(number, addedTags);
     const { vectors, pendingRows } = this.#parts;
     return () => {
-      vectors.expireAt(namespaceId, number, memory.expireTime);
+      vectors.change(namespaceId, number, memory);
       // A vector that is being computed belongs to the previous etag.
       if (memory.embedding.state === "PENDING") pendingRows.added.notify();
     };

@@ -10,6 +10,7 @@ const HIDDEN_TENANT = "";
 /** Tables whose rows are deleted by key, with that key. Memories are not among them: their terms are removed too. */
 const OTHERS = [
   { table: "cache_entry", key: "row" },
+  { table: "cache_remembered", key: "row" },
   { table: "session", key: "namespace_id, session_id" },
   { table: "request", key: "namespace_id, key" },
 ] as const;

@@ -85,9 +85,9 @@ export class MemoryVectors implements Disposable {
     for (const index of this.#of(namespaceId)) index.put(row, vector, slotOf(memory));
   }
 
-  /** Changes the expire time of a row; undefined: never. */
-  expireAt(namespaceId: number, row: number, expireTime = Number.POSITIVE_INFINITY): void {
-    for (const index of this.#of(namespaceId)) index.expireAt(row, expireTime);
+  /** Sets the fields of a row to those of a new version of its memory, with the same vector. */
+  change(namespaceId: number, row: number, memory: Memory): void {
+    for (const index of this.#of(namespaceId)) index.change(row, slotOf(memory));
   }
 
   remove(namespaceId: number, row: number): void {

@@ -109,9 +109,9 @@ export class VectorIndex {
     this.#scheduleBuilding();
   }
 
-  /** Changes the expire time of a row without changing its vector. */
-  expireAt(row: number, expireTime: number): void {
-    this.#table.expireAt(row, expireTime);
+  /** Changes the fields of a row without changing its vector. */
+  change(row: number, slot: Slot<RankingFields>): void {
+    this.#table.change(row, slot);
   }
 
   remove(row: number): void {

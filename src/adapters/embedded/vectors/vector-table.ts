@@ -83,11 +83,13 @@ export class VectorTable<Fields> {
     writeCoarse(vector, this.#coarse, index * this.#dimension);
   }
 
-  /** Changes the expire time of a row; does nothing for a row that is not in the table. */
-  expireAt(row: number, expireTime: number): void {
+  /** Changes the fields of a row; does nothing for a row that is not in the table. */
+  change(row: number, slot: Slot<Fields>): void {
     const index = this.#slotOfRow.get(row) ?? -1;
-    const slot = this.#slots[index];
-    if (slot !== undefined) this.#slots[index] = { ...slot, expireTime };
+    const before = this.#slots[index];
+    if (before === undefined) return;
+    this.#hidden += Number(before.isDefault) - Number(slot.isDefault);
+    this.#slots[index] = slot;
   }
 
   /** Moves the last slot into the one of the removed row. */

@@ -4,12 +4,41 @@
 -- Redis for 60 to 600 us.
 local STEP = 64
 
--- Removes an entry and its fields from all keys, also when Redis has already expired the entry itself.
-local function remove_entry(id)
+-- The key of the scores of an order (see ScoreOrder in eviction.ts).
+local function scores_of(order)
+  return order == 'lru' and cache_uses or cache_uses .. ':' .. order
+end
+
+-- Order and number of uses of an entry; nothing for one that a version wrote which knew one order only.
+local function usage_of(id)
+  local usage = redis.call('HGET', cache_usage, id)
+  if not usage then return 'lru' end
+  return usage:match('^(%S+) (%S+) ?(.*)$')
+end
+
+-- Remembers the uses of an entry that is not stored (see rememberedIds in eviction.ts).
+local function remember(id, uses)
+  redis.call('HSET', cache_usage, id, '- ' .. uses)
+  redis.call('ZADD', cache_remembered, redis.call('HINCRBY', counters, 'cache_sequence', 1), id)
+end
+
+-- Whether the uses of an entry of this order are remembered; '-': they are.
+local function is_remembered(order)
+  return order == '-' or order:sub(1, 8) == 'adaptive'
+end
+
+-- Removes an entry and its fields from all keys, also when Redis has already expired the entry itself. may_return: its
+-- uses are remembered where its order admits by uses.
+local function remove_entry(id, may_return)
+  local order, uses = usage_of(id)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
-  redis.call('ZREM', cache_uses, id)
   redis.call('ZREM', cache_expiry, id)
+  if order ~= '-' then
+    redis.call('ZREM', scores_of(order), id)
+    redis.call('HDEL', cache_usage, id)
+    if may_return and is_remembered(order) then remember(id, uses) end
+  end
   local fields = redis.call('HGET', cache_fields, id)
   if not fields then return end
   redis.call('HDEL', cache_fields, id)
@@ -21,16 +50,43 @@ end
 -- Removes up to `limit` expired entries; answers how many.
 local function sweep(limit)
   local expired = redis.call('ZRANGE', cache_expiry, '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
-  for _, id in ipairs(expired) do remove_entry(id) end
+  for _, id in ipairs(expired) do remove_entry(id, true) end
   return #expired
+end
+
+-- Removes invalidated entries in one step of a pass over all entries; answers whether there may be more. A scan returns
+-- each entry that is there for the whole pass, whatever is put and removed meanwhile.
+local function reclaim()
+  local invalidations = invalidations_of(counters, cache_invalidations)
+  if invalidations.last == invalidations.swept then return false end
+  local pass = redis.call('HMGET', counters, 'cache_pass', 'cache_cursor')
+  local target, cursor = pass[1] or invalidations.text, pass[2] or '0'
+  local scanned = redis.call('HSCAN', cache_fields, cursor, 'COUNT', STEP / 2)
+  local page, removed = scanned[2], 0
+  for at = 1, #page, 2 do
+    if is_invalidated(invalidations, page[at + 1]:match('^%d+ %x+ (%S*) ')) then
+      remove_entry(page[at], true)
+      removed = removed + 1
+    end
+  end
+  if removed > 0 then redis.call('HINCRBY', counters, 'invalidated', removed) end
+  if scanned[1] ~= '0' then
+    redis.call('HSET', counters, 'cache_pass', target, 'cache_cursor', scanned[1])
+    return true
+  end
+  redis.call('HSET', counters, 'cache_swept', target)
+  redis.call('HDEL', counters, 'cache_pass', 'cache_cursor')
+  return target ~= invalidations.text
 end
 
 local function has_expired()
   return redis.call('ZCOUNT', cache_expiry, '-inf', now) > 0
 end
 
--- Whether there is an entry that has not expired.
+-- Whether there is an entry that has not expired and is not invalidated.
 local function is_live(id)
   local expire_time = redis.call('ZSCORE', cache_expiry, id)
-  return expire_time and tonumber(expire_time) > tonumber(now)
+  if not expire_time or tonumber(expire_time) <= tonumber(now) then return false end
+  local stamp = redis.call('HGET', cache_entry_prefix .. id, 'stamp')
+  return not is_invalidated(invalidations_of(counters, cache_invalidations), stamp)
 end

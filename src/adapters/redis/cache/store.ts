@@ -1,14 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
-import { keepScore } from "../../../domain/cache/eviction.ts";
-import {
-  type CacheLookup,
-  LookupCounts,
-  type NamespaceLookups,
-} from "../../../domain/cache/lookup-counts.ts";
+import { answerCost, rememberedIds, SCORE_ORDERS, scoreRule } from "../../../domain/cache/eviction.ts";
+import type { OutcomeReport } from "../../../domain/cache/feedback.ts";
+import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
+import type { CacheLookup } from "../../../domain/cache/lookup-counts.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
-import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
+import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
 import type {
   CacheListQuery,
   CacheLookupQuery,
@@ -16,14 +15,14 @@ import type {
   CacheStore,
   FoundEntries,
   PutCacheEntryOptions,
+  PutCacheEntryResult,
+  PutRefusal,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
-import { BatchedWrites } from "../connection/batched-writes.ts";
-import type { RedisClient, Reply } from "../connection/client.ts";
-import { unavailable } from "../connection/errors.ts";
+import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { rows } from "../connection/script.ts";
+import { list } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -34,42 +33,60 @@ import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-s
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
+import { partsOf } from "./invalidation-names.ts";
+import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
-import { CacheReader } from "./reader.ts";
-import { CACHE, cacheInput } from "./script.ts";
+import { CacheReader, liveAt } from "./reader.ts";
+import { CacheReports, type Reported } from "./reports.ts";
+import {
+  CACHE,
+  cacheInput,
+  INVALIDATION,
+  MAX_STEPS,
+  packRule,
+  SCORE_LIMITS,
+  SCORES,
+  tooMuchToRemove,
+} from "./script.ts";
 import { CacheSearch } from "./search.ts";
+import { CacheStatistics } from "./statistics.ts";
 
 type PutReply =
   | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
   /** One call did not remove enough. */
   | { readonly kind: "again"; readonly evicted: number }
+  | { readonly kind: "invalidated" }
   | { readonly kind: "replayed"; readonly outcome: PutOutcome };
 
 interface PutOutcome {
   readonly id: string;
   readonly replaced: boolean;
+  readonly refused?: PutRefusal;
 }
 
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE, SCORES],
   effect: "writes",
   keys: ["meta", "entry"],
   arguments: [
-    ...(["id", "maxEntries", "createTime", "expireTime", "keepScore", "fields", "bytes", "scope"] as const),
+    ...(["id", "maxEntries", "maxBytes", "createTime", "expireTime", "bytes", "scope"] as const),
+    ...(["fieldsBefore", "fieldsAfter", "parts", "decidedAt"] as const),
     ...(["version", "etag", "rec", "generation", "vector"] as const),
+    ...(["rule", "cost", "rememberedIds", "isAdmitted", list("otherOrders")] as const),
   ],
   reply: orModelChanged((reply): PutReply => {
     const replayed = replayedOutcome(reply);
     if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
     const [word, ...rest] = listOf(reply);
     if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
+    if (isText(word, "INVALIDATED")) return { kind: "invalidated" };
     return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
   }),
 });
 const DELETE = defineNamespaceScript({
   file: new URL("./delete-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE],
   effect: "frees",
   keys: ["entry", "meta"],
   arguments: ["id", "hasEtag", "expectedEtag"],
@@ -84,31 +101,11 @@ const DELETE = defineNamespaceScript({
 });
 const SWEEP = defineNamespaceScript({
   file: new URL("./sweep-cache-entries.lua", import.meta.url),
-  libraries: [CACHE],
+  libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: () => undefined,
 });
-const STATS = defineNamespaceScript({
-  file: new URL("./read-cache-stats.lua", import.meta.url),
-  libraries: [CACHE],
-  effect: "frees",
-  reply: (reply): CacheStats | "again" => {
-    const [word, ...counted] = listOf(reply);
-    return isText(word, "AGAIN") ? "again" : statsOf(counted);
-  },
-});
-const COUNT = defineNamespaceScript({
-  file: new URL("./count-lookups.lua", import.meta.url),
-  effect: "writes",
-  keys: ["counters", "cacheUses"],
-  arguments: ["exactHits", "semanticHits", "misses", rows("uses", ["keepScore", "id"])],
-  reply: () => undefined,
-});
-
 const VERSION_BYTES = 9;
-
-/** Steps of one call. Each evicts a bounded number of entries. */
-const MAX_STEPS = 1000;
 
 /** Cached answers in Redis. An entry that Redis has expired stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
@@ -118,8 +115,9 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #reader: CacheReader;
   readonly #list: CacheList;
   readonly #search: CacheSearch;
-  readonly #counts = new LookupCounts();
-  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
+  readonly #statistics: CacheStatistics;
+  readonly #invalidator: CacheInvalidator;
+  readonly #reports: CacheReports;
 
   constructor(
     client: RedisClient,
@@ -139,6 +137,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
+    this.#invalidator = new CacheInvalidator(namespaces, log);
+    this.#reports = new CacheReports(namespaces, pack, newVersion);
     const entries = entryCache();
     this.#reader = new CacheReader(client, namespaces, entries);
     this.#list = new CacheList(namespaces, entries);
@@ -148,14 +148,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
     });
-    this.#lookups = new BatchedWrites({
-      log,
-      failureMessage: "cache lookups could not be counted",
-      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
-      write: (counts) => Promise.all(counts.map((lookups) => this.#writeCounts(lookups))),
-    });
-    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
-    namespaces.onCreated((scope) => this.#counts.forget(scope));
+    this.#statistics = new CacheStatistics(namespaces, log);
   }
 
   async lookup(
@@ -164,7 +157,13 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     now: number,
   ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
-    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
+    const read = await this.#reader.readIn(namespace, id);
+    return {
+      exact: liveAt(now, read?.entry),
+      nearest: [],
+      policy: read?.policy ?? NO_CACHE_POLICY,
+      generation: read?.invalidations.generation ?? 0,
+    };
   }
 
   list(
@@ -178,28 +177,29 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     scope: NamespaceKey,
     entry: CacheEntry,
     options: PutCacheEntryOptions,
-  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
+  ): Promise<PutCacheEntryResult> {
     // Before the put, so that recently served entries do not count as unused.
-    const counting = this.#lookups.flush();
+    const counting = this.#statistics.flush();
     if (counting !== undefined) await counting;
-    let call = this.#putting(entry, options);
     let evicted = 0;
+    let put = options;
+    const run = () => this.#namespaces.run(scope, this.#putting(entry, put, evicted > 0));
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const run = () => this.#namespaces.run(scope, call);
       const reply = await withCurrentModel(this.#model, run, {
         behind: () => {
-          call = this.#putting(entry, withoutVector(options));
+          put = withoutVector(options);
           return withCurrentModel(this.#model, run);
         },
       });
       if (reply.kind === "replayed") {
-        const { id, replaced } = reply.outcome;
-        const stored = await this.#reader.find(scope, id, options.now);
-        if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
-        return { entry: stored, replaced, evicted: 0 };
+        return this.#replay(scope, entry, reply.outcome, options.now);
       }
+      if (reply.kind === "invalidated") throw cacheInvalidated(scope.namespace);
       evicted += reply.evicted;
-      if (reply.kind === "written") return { entry, replaced: reply.outcome.replaced, evicted };
+      if (reply.kind === "written") {
+        const { id: _, ...outcome } = reply.outcome;
+        return { entry, evicted, ...outcome };
+      }
     }
     throw tooMuchToRemove();
   }
@@ -228,40 +228,66 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
-  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
-    this.#counts.add(scope, lookup, now);
-    this.#lookups.counted(this.#counts.size);
+  invalidate(
+    scope: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    return this.#invalidator.invalidate(scope, filter, options);
   }
 
-  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
-    await this.#lookups.flush();
-    for (let step = 0; step < MAX_STEPS; step += 1) {
-      const stats = await this.#namespaces.run(scope, {
-        script: STATS,
-        input: (namespace) => cacheInput(namespace, now),
-      });
-      if (stats !== "again") return stats ?? statsOf([]);
-    }
-    throw tooMuchToRemove();
+  report(
+    scope: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Reported> {
+    return this.#reports.report(scope, report, options);
+  }
+
+  countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    return this.#list.count(scope, filter, now);
+  }
+
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
+    this.#statistics.count(scope, lookup, now);
+  }
+
+  stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
+    return this.#statistics.read(scope, now);
   }
 
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void {
     this.#reader.clearCache();
     this.#search.clearCache();
-    // Pending counts belong to the replaced store.
-    this.#counts.take();
+    this.#statistics.clear();
   }
 
-  /** Flushes the pending counts. */
+  /** Flushes the pending counts; the next process continues to remove invalidated entries. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lookups[Symbol.asyncDispose]();
+    await this.#invalidator[Symbol.asyncDispose]();
+    await this.#statistics[Symbol.asyncDispose]();
   }
 
-  #putting(entry: CacheEntry, options: PutCacheEntryOptions) {
-    const { maxEntries, now, request } = options;
+  /** The result of a request that was completed before. */
+  async #replay(
+    scope: NamespaceKey,
+    entry: CacheEntry,
+    { id, ...outcome }: PutOutcome,
+    now: number,
+  ): Promise<PutCacheEntryResult> {
+    if (outcome.refused !== undefined) return { entry, evicted: 0, ...outcome };
+    const stored = await this.#reader.find(scope, id, now);
+    if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
+    return { entry: stored, evicted: 0, ...outcome };
+  }
+
+  /** `isAdmitted`: an earlier call has evicted entries for this one. */
+  #putting(entry: CacheEntry, options: PutCacheEntryOptions, isAdmitted: boolean) {
+    const { maxEntries, maxBytes, policy = "LRU", now, request } = options;
+    const rule = scoreRule(policy, maxBytes !== undefined);
     const { id, fingerprint, createTime, expireTime, etag } = entry;
-    const version = randomBytes(VERSION_BYTES).toString("base64url");
+    const version = newVersion();
     const rec = this.#pack(entry);
     return {
       script: PUT,
@@ -271,6 +297,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         // Evaluated at each retry: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.namespaceId, fingerprint);
+        const parts = partsOf(entry);
         const bytes = entryBytes(entry, vector?.length ?? 0);
         return {
           ...cacheInput(namespace, now),
@@ -279,8 +306,15 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
           meta: namespace.partition.meta,
           entry: namespace.cacheEntry(id),
           ...{ id, maxEntries, createTime, expireTime, bytes, scope, version, etag, rec },
-          keepScore: keepScore({ lastUseTime: now }),
-          fields: packFields(entry, { bytes, scope }),
+          maxBytes: maxBytes ?? "",
+          ...SCORE_LIMITS,
+          rule: packRule(rule),
+          cost: answerCost(entry),
+          rememberedIds: rememberedIds(maxEntries),
+          isAdmitted: isAdmitted ? 1 : 0,
+          otherOrders: SCORE_ORDERS.filter((order) => order !== rule.order),
+          ...packFields(entry, { bytes, scope }),
+          ...{ parts, decidedAt: options.decidedAt ?? "" },
           generation: vector === undefined ? "" : this.#model.generation,
           vector: vector === undefined ? "" : Buffer.from(vectorToBytes(vector)),
         };
@@ -288,50 +322,33 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     };
   }
 
-  /** Removes expired entries, a bounded number of them. */
+  /** Removes expired and invalidated entries, a bounded number of them. */
   async #sweep(scope: NamespaceKey, now: number): Promise<void> {
     await this.#namespaces.run(scope, {
       script: SWEEP,
       input: (namespace) => cacheInput(namespace, now),
     });
   }
-
-  /** Lookups create no namespace, and do not create a deleted one again. */
-  async #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): Promise<void> {
-    await this.#namespaces.run(scope, {
-      script: COUNT,
-      input: ({ counters, cacheUses }) => ({
-        ...{ counters, cacheUses, exactHits, semanticHits, misses },
-        uses: [...lastUses].map(([id, lastUseTime]) => ({ keepScore: keepScore({ lastUseTime }), id })),
-      }),
-    });
-  }
 }
 
-function tooMuchToRemove(): RecollectError {
-  return unavailable("too many cache entries have to be removed for one call");
+function newVersion(): string {
+  return randomBytes(VERSION_BYTES).toString("base64url");
 }
 
 function withoutVector({ vector: _, ...others }: PutCacheEntryOptions): PutCacheEntryOptions {
   return others;
 }
 
-/** In the order of read-cache-stats.lua; zeros where nothing was counted. */
-function statsOf(counted: readonly Reply[]): CacheStats {
-  const [
-    entryCount = 0,
-    byteCount = 0,
-    exactHits = 0,
-    semanticHits = 0,
-    misses = 0,
-    stores = 0,
-    evictions = 0,
-  ] = counted.map(numberOf);
-  return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
-}
+const REFUSALS: Readonly<Record<string, PutRefusal>> = {
+  not_admitted: "NOT_ADMITTED",
+  too_large: "TOO_LARGE",
+};
 
 /** See put-cache-entry.lua. */
 function outcomeOf(outcome: string): PutOutcome {
   const end = outcome.indexOf(" ");
-  return { id: outcome.slice(end + 1), replaced: outcome.slice(0, end) === "replaced" };
+  const word = outcome.slice(0, end);
+  const refused = REFUSALS[word];
+  const id = outcome.slice(end + 1);
+  return { id, replaced: word === "replaced", ...(refused === undefined ? {} : { refused }) };
 }

@@ -3,7 +3,8 @@
 -- far, with '+<how many> ' in front while items are left. Of each item that is not refused beforehand: item_id; `write` is
 -- 'create', 'merge' or '' (nothing is written); duplicate_key is '' where duplicates are allowed; observed is what it was
 -- observed to meet ('TAKEN': a memory with its id, the etag of the oldest duplicate, or ''); the other fields are those of
--- the memory that is created or merged.
+-- the memory that is created or merged. superseded: what the memories become that the one item of this step supersedes,
+-- with the etags that they were observed to have.
 -- Answers DONE and the positions of the created memories; OBSERVED and, for each item, what it meets (the row of a
 -- duplicate), when that is something else: then nothing was written; REPLAY and the record of a batch that has come to
 -- another place; REUSED, STALE, TOO_MANY, MODEL.
@@ -41,6 +42,10 @@ for _, item in ipairs(items) do
   holds = holds and item.meets == item.observed
 end
 
+for _, memory in ipairs(superseded) do
+  holds = holds and etag_of(memory.id, now) == memory.observed_etag
+end
+
 if not holds then
   local observed = {}
   for index, item in ipairs(items) do
@@ -62,6 +67,7 @@ for _, item in ipairs(items) do
   end
   if item.write == 'merge' then merge_memory(changes, item) end
 end
+for _, memory in ipairs(superseded) do supersede_memory(changes, memory) end
 write_changes(changes)
 record(outcome)
 return { 'DONE', positions }

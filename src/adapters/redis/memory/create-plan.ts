@@ -1,5 +1,5 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
+import { memoryDuplicate, memoryExists, memoryNotFound, RecollectError } from "../../../domain/errors.ts";
 import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
 import {
   isExpired,
@@ -8,6 +8,7 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
+import { notActive, superseded } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
 /** The stored memory that an item conflicts with: none, one with its id, or its oldest duplicate. */
@@ -19,24 +20,37 @@ export interface PlannedItem {
   readonly outcome: CreateOutcome;
   /** Absent: nothing is written. */
   readonly write?:
-    | { readonly kind: "create"; readonly item: NewMemory }
+    | { readonly kind: "create"; readonly item: NewMemory; readonly superseded: readonly SupersededMemory[] }
     /** The existing memory, merged with its duplicate. */
     | { readonly kind: "merge"; readonly memory: Memory };
 }
 
+/** A memory that a new one supersedes, as it becomes. */
+export interface SupersededMemory {
+  readonly observedEtag: string;
+  readonly memory: Memory;
+}
+
+/** What the plan of a batch depends on, as it was observed. */
+export interface Observations {
+  /** By item; absent: no conflict. */
+  readonly conflicts: readonly Observation[];
+  /** By id: the memories that items supersede. */
+  readonly superseded: ReadonlyMap<string, StoredMemory>;
+}
+
 /**
- * Plans the items of a batch in order, given the observation of each before the first is written (absent: no conflict).
- * Lua cannot compute an etag, so the plan is made here; create-memories.lua executes it if the observations still hold.
+ * Plans the items of a batch in order, given what was observed before the first is written. Lua cannot compute an etag, so the plan is made here; create-memories.lua executes it if the observations still hold.
  * Session positions of new memories are not known yet.
  */
 export function planCreation(
   scope: NamespaceKey,
   items: readonly (NewMemory | RefusedMemory)[],
-  { observed, now }: { readonly observed: readonly Observation[]; readonly now: number },
+  { observed, now }: { readonly observed: Observations; readonly now: number },
 ): PlannedItem[] {
   const batch = new PlannedBatch(now);
   return items.map((item, at): PlannedItem => {
-    const observation = observed[at] ?? "FREE";
+    const observation = observed.conflicts[at] ?? "FREE";
     if ("refusal" in item)
       return { observed: observation, outcome: { kind: "refused", error: item.refusal } };
     const { memory, onDuplicate } = item;
@@ -46,8 +60,15 @@ export function planCreation(
     }
     const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, observation);
     if (duplicate === undefined) {
+      const superseded = supersededBy(scope, memory, observed.superseded, now);
+      if (superseded instanceof RecollectError)
+        return { observed: observation, outcome: { kind: "refused", error: superseded } };
       batch.add(item);
-      return { observed: observation, outcome: { kind: "created", memory }, write: { kind: "create", item } };
+      return {
+        observed: observation,
+        outcome: { kind: "created", memory },
+        write: { kind: "create", item, superseded },
+      };
     }
     if (onDuplicate === "REFUSE") {
       const error = memoryDuplicate(scope.namespace, duplicate.id);
@@ -63,6 +84,24 @@ export function planCreation(
     if (merged === before) return { observed: observation, outcome };
     return { observed: observation, outcome, write: { kind: "merge", memory: merged } };
   });
+}
+
+/** What becomes of the memories that a new one supersedes, or why it cannot. */
+function supersededBy(
+  scope: NamespaceKey,
+  { id: by, supersedes = [] }: Memory,
+  observed: ReadonlyMap<string, StoredMemory>,
+  now: number,
+): readonly SupersededMemory[] | RecollectError {
+  const all: SupersededMemory[] = [];
+  for (const id of supersedes) {
+    const current = observed.get(id);
+    if (current === undefined) return memoryNotFound(scope.namespace, id);
+    const refusal = notActive(current);
+    if (refusal !== undefined) return refusal;
+    all.push({ observedEtag: current.etag, memory: superseded(recordOf(current), by, now) });
+  }
+  return all;
 }
 
 /** The memories that the items planned so far create or change. */

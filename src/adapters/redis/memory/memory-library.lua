@@ -12,6 +12,13 @@ local function no_changes()
   return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
 end
 
+local function count_tokens(changes, tokens, by)
+  -- See isCounted in tokens.ts.
+  for token in tokens:gmatch('[^,]+') do
+    if token:find('^[nxugs]') then changes.sizes[token] = (changes.sizes[token] or 0) + by end
+  end
+end
+
 local function count(changes, tokens, terms, by)
   changes.memories = changes.memories + by
   changes.made = changes.made + 1
@@ -23,10 +30,7 @@ local function count(changes, tokens, terms, by)
       changes.frequencies[term] = (changes.frequencies[term] or 0) + by
     end
   end
-  -- See isCounted in tokens.ts.
-  for token in tokens:gmatch('[^,]+') do
-    if token:find('^[nxugs]') then changes.sizes[token] = (changes.sizes[token] or 0) + by end
-  end
+  count_tokens(changes, tokens, by)
 end
 
 -- Fields of one command: far fewer than the arguments that Lua can pass.
@@ -141,6 +145,20 @@ local function merge_memory(changes, merged)
     redis.call('ZREM', memory_expiry, member)
   end
   redis.call('HSET', key, unpack(fields))
+  changes.made = changes.made + 1
+end
+
+-- Writes a superseded memory: see superseded in supersession.ts. Its terms and vectors do not change.
+local function supersede_memory(changes, memory)
+  local key = memory_prefix .. memory.id
+  local tok, dup = unpack(redis.call('HMGET', key, 'tok', 'dup'))
+  count_tokens(changes, tok, -1)
+  count_tokens(changes, memory.tok, 1)
+  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag)
+  if dup then
+    redis.call('HDEL', key, 'dup')
+    redis.call('ZREM', duplicates, dup)
+  end
   changes.made = changes.made + 1
 end
 

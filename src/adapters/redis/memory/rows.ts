@@ -97,6 +97,19 @@ export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord
   return { ...NO_MEMORY, id, tok, rec: pack(record), etag, expire: expireTime ?? "" };
 }
 
+/** The fields of a row that supersede_memory in memory-library.lua reads. */
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
+
+export function supersededInput(
+  namespaceId: string,
+  memory: Memory,
+  pack: PackRecord,
+): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
+  const { sessionPosition: _given, embedding: _beside, ...record } = memory;
+  const tok = memoryTokens(namespaceId, memory).join(",");
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+}
+
 /** A memory without a vector is in the embedding queue; one whose text is refused is due when an operator retries it. */
 export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | "REFUSED" {
   if (vector !== undefined) return "";

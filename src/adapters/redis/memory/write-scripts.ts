@@ -3,7 +3,7 @@ import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { rows } from "../connection/script.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
-import { MEMORY, MEMORY_FIELDS, ROW } from "./rows.ts";
+import { MEMORY, MEMORY_FIELDS, ROW, SUPERSEDED_FIELDS } from "./rows.ts";
 
 type CreateReply =
   | { readonly kind: "replayed"; readonly outcome: string }
@@ -17,6 +17,7 @@ export const CREATE = defineNamespaceScript({
   arguments: [
     ...(["generation", "countBefore", "outcome"] as const),
     rows("items", ["itemId", "write", "duplicateKey", "observed", ...MEMORY_FIELDS]),
+    rows("superseded", ["observedEtag", ...SUPERSEDED_FIELDS]),
   ],
   reply: orModelChanged((reply): CreateReply => {
     const outcome = replayedOutcome(reply);

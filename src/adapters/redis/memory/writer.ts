@@ -1,13 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import {
-  memoryChanged,
-  memoryDuplicate,
-  memoryExists,
-  memoryNotFound,
-  RecollectError,
-} from "../../../domain/errors.ts";
+import { memoryChanged, memoryNotFound } from "../../../domain/errors.ts";
 import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
-import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
@@ -30,7 +23,14 @@ import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
-import { type Observation, type PlannedItem, planCreation } from "./create-plan.ts";
+import { type RecordedItem, recordedBatch, recordOfBatch, refusalOf } from "./batch-record.ts";
+import {
+  type Observation,
+  type Observations,
+  type PlannedItem,
+  planCreation,
+  type SupersededMemory,
+} from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
 import {
   type MemoryInput,
@@ -41,19 +41,10 @@ import {
   pendingState,
   readRow,
   storedMemory,
+  supersededInput,
 } from "./rows.ts";
 import { stepLimits } from "./step-limits.ts";
 import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
-
-/**
- * The recorded outcome of one item: ids, and refusals as JSON. `taken`, `same` and duplicates without a third part occur
- * in records of earlier versions.
- */
-type RecordedItem = readonly [
-  kind: "created" | "duplicate" | "taken" | "same" | "refused",
-  what: string,
-  differs?: readonly DifferingField[],
-];
 
 /**
  * How often a batch is planned again because the memories that it depends on have changed since they were observed. Each
@@ -106,11 +97,12 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       scope,
       items.flatMap((item) => ("refusal" in item ? [] : [item.memory.id])),
     );
-    let observed: readonly Observation[] = [];
+    let conflicts: readonly Observation[] = [];
     for (let tries = 0; tries < MAX_OBSERVATIONS; tries += 1) {
+      const observed = { conflicts, superseded: await this.#readSuperseded(scope, items, now) };
       const answer = await this.#createAsObserved(scope, items, { now, request, step }, observed);
-      if (!("observed" in answer)) return answer.outcomes;
-      observed = answer.observed;
+      if (!("conflicts" in answer)) return answer.outcomes;
+      conflicts = answer.conflicts;
     }
     throw unavailable("the memories that have duplicates in this batch keep changing");
   }
@@ -124,8 +116,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       readonly request: IdempotentRequest | undefined;
       readonly step: BatchStep;
     },
-    observed: readonly Observation[],
-  ): Promise<{ readonly outcomes: CreateOutcome[] } | { readonly observed: readonly Observation[] }> {
+    observed: Observations,
+  ): Promise<{ readonly outcomes: CreateOutcome[] } | { readonly conflicts: readonly Observation[] }> {
     const { now, request, step } = options;
     let plan: readonly PlannedItem[] = [];
     let accesses = this.#options.accesses.current(scope);
@@ -147,6 +139,10 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             countBefore: step.before.length,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
             items: plan.flatMap((one, at) => plannedInput(namespace, written[at], one, this.#options.pack)),
+            superseded: plan.flatMap(supersededOf).map(({ observedEtag, memory }) => ({
+              observedEtag,
+              ...supersededInput(namespace.namespaceId, memory, this.#options.pack),
+            })),
           };
         },
       }),
@@ -157,19 +153,33 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     if (reply.kind === "observed") {
       const meets = reply.meets.values();
       return {
-        observed: items.map((item) =>
+        conflicts: items.map((item) =>
           "refusal" in item ? "FREE" : this.#observation(meets.next().value, accesses),
         ),
       };
     }
     const outcomes = withPositions(plan, reply.positions);
-    const isPending = plan.some(({ write }) =>
-      write?.kind === "create"
-        ? pendingState(write.item) !== ""
-        : write?.memory.embedding.state === "PENDING",
-    );
+    // A vector that is being computed belongs to the previous etag.
+    const changed = plan.flatMap((one) => [
+      ...(one.write?.kind === "merge" ? [one.write.memory] : []),
+      ...supersededOf(one).map(({ memory }) => memory),
+    ]);
+    const isPending =
+      plan.some(({ write }) => write?.kind === "create" && pendingState(write.item) !== "") ||
+      changed.some(({ embedding }) => embedding.state === "PENDING");
     this.#options.onWritten(scope, { now, isPending });
     return { outcomes: [...step.before, ...outcomes] };
+  }
+
+  /** By id: the memories that the items supersede, as they are now. */
+  async #readSuperseded(
+    scope: NamespaceKey,
+    items: readonly (NewMemory | RefusedMemory)[],
+    now: number,
+  ): Promise<ReadonlyMap<string, StoredMemory>> {
+    const ids = items.flatMap((item) => ("refusal" in item ? [] : (item.memory.supersedes ?? [])));
+    const found = ids.length === 0 ? [] : await this.#options.reads.get(scope, ids, now);
+    return new Map(found.flatMap((memory) => (memory === undefined ? [] : [[memory.id, memory]])));
   }
 
   #observation(reply: Reply | undefined, accesses: ReturnType<MemoryAccesses["current"]>): Observation {
@@ -340,6 +350,10 @@ function plannedInput(
   return [{ ...written, ...lookup }];
 }
 
+function supersededOf({ write }: PlannedItem): readonly SupersededMemory[] {
+  return write?.kind === "create" ? write.superseded : [];
+}
+
 const MEETS = { FREE: "", TAKEN: "TAKEN" } as const;
 
 /** The outcomes with the session positions of what was created, in order; those of duplicates of it too. */
@@ -353,39 +367,6 @@ function withPositions(plan: readonly PlannedItem[], positions: readonly number[
       ? outcome
       : { ...outcome, memory: { ...outcome.memory, sessionPosition } };
   });
-}
-
-/** The record of a batch: its progress, and the outcomes of its items. */
-function recordOfBatch({ before, isLast }: BatchStep, plan: readonly PlannedItem[]): string {
-  const outcomes = [...before, ...plan.map(({ outcome }) => outcome)];
-  const items = JSON.stringify(outcomes.map(recordedItem));
-  return isLast ? items : `+${outcomes.length} ${items}`;
-}
-
-function recordedItem(outcome: CreateOutcome): RecordedItem {
-  if (outcome.kind === "refused") return ["refused", refusalRecord(outcome.error)];
-  if (outcome.kind === "created") return ["created", outcome.memory.id];
-  return ["duplicate", outcome.memory.id, outcome.differs];
-}
-
-function refusalRecord({ reason, message, detail }: RecollectError): string {
-  const { cause: _cause, ...kept } = detail;
-  return JSON.stringify({ reason, message, detail: kept });
-}
-
-/** The items of a batch, whether it is whole or not: see recordOfBatch. */
-function recordedBatch(outcome: string): RecordedItem[] {
-  return JSON.parse(outcome.replace(/^\+\d+ /, "")) as RecordedItem[];
-}
-
-function refusalOf({ namespace }: NamespaceKey, [kind, what]: RecordedItem): CreateOutcome {
-  if (kind === "taken") return { kind: "refused", error: memoryExists(namespace, what) };
-  if (kind === "same") return { kind: "refused", error: memoryDuplicate(namespace, what) };
-  const { reason, message, detail } = JSON.parse(what) as Pick<
-    RecollectError,
-    "reason" | "message" | "detail"
-  >;
-  return { kind: "refused", error: new RecollectError(reason, message, detail) };
 }
 
 /** Checks the reply about a memory that must exist. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
+import { SCORE_ORDERS, type ScoreOrder } from "../../../domain/cache/eviction.ts";
 
 /**
  * The only module that spells keys. All keys of a partition carry its hash tag, so that one script may use them; a
@@ -174,7 +175,8 @@ export class NamespaceRedisKeys {
 
   /**
    * HASH: `memories` and `terms` (of all of them, repetitions included); of the cache `exact_hits`, `semantic_hits`,
-   * `misses`, `stores`, `evictions` and `cache_bytes`.
+   * `misses`, `stores`, `evictions`, `cache_bytes`, `cache_rule` and `cache_clock` (of scores), `cache_sequence` (of
+   * remembered ids), and the state of its invalidations (see invalidation-library.lua).
    */
   get counters(): string {
     return this.#key("counters");
@@ -240,9 +242,22 @@ export class NamespaceRedisKeys {
     return this.#key("cache:order");
   }
 
-  /** ZSET by keep score: ids of all cache entries; the lowest is evicted first. */
-  get cacheUses(): string {
-    return this.#key("cache:uses");
+  /** ZSET by keep score: ids of the cache entries that are scored in this order; the lowest is evicted first. */
+  cacheUses(order: ScoreOrder = "lru"): string {
+    const key = this.#key("cache:uses");
+    return order === "lru" ? key : `${key}:${order}`;
+  }
+
+  /**
+   * HASH: id -> `<order> <uses> <last use> <cost>` of a cache entry, or `- <uses>` of one in cacheRemembered.
+   */
+  get cacheUsage(): string {
+    return this.#key("cache:usage");
+  }
+
+  /** ZSET in the order of remembering: ids that are not stored, and whose uses are remembered. */
+  get cacheRemembered(): string {
+    return this.#key("cache:remembered");
   }
 
   /** ZSET by expire time: ids of all cache entries. */
@@ -262,6 +277,16 @@ export class NamespaceRedisKeys {
     return this.#key("cache:sizes");
   }
 
+  /** ZSET by generation: names of invalidations (see invalidation-names.ts). */
+  get cacheInvalidations(): string {
+    return this.#key("cache:invalidated");
+  }
+
+  /** HASH: etag and record of the cache policy; absent: it was never changed. */
+  get cachePolicy(): string {
+    return this.#key("cache:policy");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -279,10 +304,14 @@ export class NamespaceRedisKeys {
       this.accessCounts,
       this.lastAccesses,
       this.cacheOrder,
-      this.cacheUses,
+      ...SCORE_ORDERS.map((order) => this.cacheUses(order)),
+      this.cacheUsage,
+      this.cacheRemembered,
       this.cacheExpiry,
       this.cacheFields,
       this.cacheSizes,
+      this.cacheInvalidations,
+      this.cachePolicy,
     ];
   }
 

@@ -5,7 +5,14 @@ import {
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../../../services/cache/store-cache-entry.ts";
-import { fromEntry, type Prompt, toCacheScope, toPrompt, toUsage } from "../../convert/cache.ts";
+import {
+  fromEntry,
+  fromNotStored,
+  type Prompt,
+  toCacheScope,
+  toPrompt,
+  toUsage,
+} from "../../convert/cache.ts";
 import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
 import { type Handler, required } from "../../handler.ts";
 import { authorizeScope } from "../../middleware/authorization.ts";
@@ -28,8 +35,10 @@ export function storeCacheEntryHandler(
         requestId: request.requestId,
       }),
     };
-    const { entry, replaced } = await storeCacheEntry(ports, input, context);
-    return { entry: { ...fromEntry(entry, namespaceOf(request)), response: "" }, replaced };
+    const outcome = await storeCacheEntry(ports, input, context);
+    if (outcome.kind === "notStored") return { notStoredReason: fromNotStored(outcome.reason) };
+    const { entry, replaced } = outcome;
+    return { entry: { ...fromEntry(entry, namespaceOf(request)), response: "" }, replaced, stored: true };
   };
 }
 

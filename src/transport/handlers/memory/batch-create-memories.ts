@@ -1,8 +1,7 @@
-import { MemorySchema, type MemoryService, type Memory as ProtoMemory } from "#gen/recollect/v1/memory_pb.js";
+import type { MemoryService, Memory as ProtoMemory } from "#gen/recollect/v1/memory_pb.js";
 import { namespaceOf } from "../../../domain/access/tenancy.ts";
 import { answerBytesOf } from "../../../domain/answer-size.ts";
 import { invalidField } from "../../../domain/errors.ts";
-import type { MemoryDraft } from "../../../domain/memory/draft.ts";
 import { mapYielding } from "../../../lib/yield-to-event-loop.ts";
 import { type CreateMemoriesPorts, createMemories } from "../../../services/memory/create-memories.ts";
 import { MAX_BATCH_METADATA_BYTES } from "../../bounds/limits.ts";
@@ -10,7 +9,6 @@ import { fromOutcomes } from "../../convert/batch-results.ts";
 import { defined } from "../../convert/common.ts";
 import { toDraft, toOnDuplicate } from "../../convert/memory.ts";
 import type { Handler } from "../../handler.ts";
-import { refuseUnserved } from "../../unserved.ts";
 import { checkedItem } from "./checked-item.ts";
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -29,7 +27,7 @@ export function batchCreateMemoriesHandler(
         drafts: await mapYielding(
           request.memories,
           ({ text }) => text.length,
-          (memory, index) => checkedItem(memory, pathOf(index), servedDraft),
+          (memory, index) => checkedItem(memory, pathOf(index), toDraft),
         ),
         pathOf,
         ...defined({ onDuplicate: toOnDuplicate(request.onDuplicate), requestId: request.requestId }),
@@ -62,9 +60,4 @@ function checkBatchSize(memories: readonly ProtoMemory[]): void {
       `metadata takes ${metadataBytes} bytes; at most ${MAX_BATCH_METADATA_BYTES} are allowed in a batch`,
     );
   }
-}
-
-function servedDraft(memory: ProtoMemory, path: string): MemoryDraft {
-  refuseUnserved(MemorySchema, memory, `${path}.`);
-  return toDraft(memory, path);
 }

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file recollect/v1/cache.proto.
@@ -266,11 +266,18 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * A hash of the entry: changes when the answer is replaced.
+   * A hash of the entry: changes when the answer is replaced, and when a report changes the entry.
    *
    * @generated from field: string etag = 11;
    */
   etag: string;
+
+  /**
+   * Whether it is not served, because it was reported to be wrong more than once (ReportCacheOutcome).
+   *
+   * @generated from field: bool quarantined = 12;
+   */
+  quarantined: boolean;
 };
 
 /**
@@ -280,7 +287,9 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
 export declare const CacheEntrySchema: GenMessage<CacheEntry>;
 
 /**
- * What generating an answer cost.
+ * What generating an answer cost. The eviction policy `adaptive` and statistics use the first of these that is above 0:
+ * cost_usd; the tokens, taken as 1 US dollar a million of the prompt and 4 of the answer; generation_time, taken as 0.0002
+ * dollars a second. Without any, tokens are taken from the sizes of prompt and answer.
  *
  * @generated from message recollect.v1.CacheUsage
  */
@@ -375,8 +384,10 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   strategy: CacheStrategy;
 
   /**
-   * Minimum cosine similarity of a match by meaning, 0 to 1, for all pairs. Unset: the server's
-   * CACHE_SIMILARITY_THRESHOLD (0.85), or 0.50 for a pair whose words all align.
+   * A hard floor: the minimum cosine similarity of any match by meaning, 0 to 1, whether or not the words of both prompts
+   * all align. It can only raise the thresholds of the server, which apply as well: CACHE_SIMILARITY_THRESHOLD (by default
+   * that of the model of the vectors), and cache.aligned_threshold (0.50 unless set) for a pair whose words all align. An
+   * exact match needs no similarity.
    *
    * @generated from field: optional float threshold = 2;
    */
@@ -410,6 +421,14 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
    * @generated from field: bool shadow = 6;
    */
   shadow: boolean;
+
+  /**
+   * How much the guard refuses; see CacheGuard. Looser than the namespace's, or the server's where the namespace has
+   * none: INVALID_ARGUMENT with GUARD_TOO_LOOSE.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 7;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -572,21 +591,23 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
   reason: LookupCacheResponse_Miss_Reason;
 
   /**
-   * Cosine similarity of the nearest stored prompt in the scope; unset when there is none, or without a search.
+   * Cosine similarity of the nearest stored prompt in the scope: the one that was decided on, or the nearest of all where
+   * all are older than max_age. Unset when there is none, or without a search.
    *
    * @generated from field: optional float nearest_similarity = 2;
    */
   nearestSimilarity?: number | undefined;
 
   /**
-   * The threshold of the similarity.
+   * The similarity that this pair of prompts needed: higher than nearest_similarity when reason is BELOW_THRESHOLD.
    *
    * @generated from field: float threshold = 3;
    */
   threshold: number;
 
   /**
-   * The differences that the guard found, when reason is GUARD.
+   * For what `guard` refuses an answer to that nearest prompt, whatever the reason of the miss is: a pair below the
+   * threshold with guard reasons would also be refused above it.
    *
    * @generated from field: repeated recollect.v1.GuardReason guard_reasons = 4;
    */
@@ -598,6 +619,13 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
    * @generated from field: recollect.v1.CacheLease lease = 5;
    */
   lease?: CacheLease | undefined;
+
+  /**
+   * The strictness that applied. UNSPECIFIED when the cache is switched off, or the store did not answer.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 6;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -681,6 +709,13 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
    */
   SERVER_OVERLOADED = 9,
+
+  /**
+   * Answers match, and were reported to be wrong (ReportCacheOutcome).
+   *
+   * @generated from enum value: REASON_VETOED = 20;
+   */
+  VETOED = 20,
 }
 
 /**
@@ -823,7 +858,7 @@ export declare const StoreCacheEntryRequestSchema: GenMessage<StoreCacheEntryReq
  */
 export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEntryResponse"> & {
   /**
-   * Without its response, which the caller has.
+   * Without its response, which the caller has. Unset when the answer was not stored.
    *
    * @generated from field: recollect.v1.CacheEntry entry = 1;
    */
@@ -835,6 +870,21 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
    * @generated from field: bool replaced = 2;
    */
   replaced: boolean;
+
+  /**
+   * False when the answer was not stored, which is no error: the caller has its answer. An earlier answer to the question
+   * is then still stored.
+   *
+   * @generated from field: bool stored = 3;
+   */
+  stored: boolean;
+
+  /**
+   * Why `stored` is false.
+   *
+   * @generated from field: recollect.v1.StoreCacheEntryResponse.NotStoredReason not_stored_reason = 4;
+   */
+  notStoredReason: StoreCacheEntryResponse_NotStoredReason;
 };
 
 /**
@@ -842,6 +892,39 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
  * Use `create(StoreCacheEntryResponseSchema)` to create a new message.
  */
 export declare const StoreCacheEntryResponseSchema: GenMessage<StoreCacheEntryResponse>;
+
+/**
+ * Why an answer was not stored.
+ *
+ * @generated from enum recollect.v1.StoreCacheEntryResponse.NotStoredReason
+ */
+export enum StoreCacheEntryResponse_NotStoredReason {
+  /**
+   * It was stored.
+   *
+   * @generated from enum value: NOT_STORED_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The namespace is full of answers that are worth more (CACHE_EVICTION_POLICY adaptive).
+   *
+   * @generated from enum value: NOT_STORED_REASON_NOT_ADMITTED = 1;
+   */
+  NOT_ADMITTED = 1,
+
+  /**
+   * The answer alone is larger than CACHE_MAX_BYTES.
+   *
+   * @generated from enum value: NOT_STORED_REASON_TOO_LARGE = 2;
+   */
+  TOO_LARGE = 2,
+}
+
+/**
+ * Describes the enum recollect.v1.StoreCacheEntryResponse.NotStoredReason.
+ */
+export declare const StoreCacheEntryResponse_NotStoredReasonSchema: GenEnum<StoreCacheEntryResponse_NotStoredReason>;
 
 /**
  * One message of an answer that is being stored.
@@ -1021,6 +1104,13 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
    * @generated from field: recollect.v1.ReportCacheOutcomeRequest.Outcome outcome = 3;
    */
   outcome: ReportCacheOutcomeRequest_Outcome;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1075,6 +1165,12 @@ export declare const ReportCacheOutcomeRequest_OutcomeSchema: GenEnum<ReportCach
  * @generated from message recollect.v1.ReportCacheOutcomeResponse
  */
 export declare type ReportCacheOutcomeResponse = Message<"recollect.v1.ReportCacheOutcomeResponse"> & {
+  /**
+   * False when the answer is not stored any more, so that the report changed nothing but counts.
+   *
+   * @generated from field: bool applied = 1;
+   */
+  applied: boolean;
 };
 
 /**
@@ -1285,25 +1381,40 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
   namespace: string;
 
   /**
-   * Entries with any of these tags.
+   * Entries with any of these tags; empty means any. At most 32 different ones of 1 to 64 characters.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * Entries of this model.
+   * Entries of this model; empty means any. At most 200 bytes of UTF-8.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * Only count the matching entries.
+   * Invalidate nothing; only count the entries that meet the conditions now.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * Entries whose scope has exactly this knowledge_version; empty means any. At most 128 characters.
+   *
+   * @generated from field: string knowledge_version = 5;
+   */
+  knowledgeVersion: string;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: a retry does not invalidate what was stored in between. Not recorded
+   * with validate_only.
+   *
+   * @generated from field: optional string request_id = 6;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1319,11 +1430,18 @@ export declare const InvalidateCacheRequestSchema: GenMessage<InvalidateCacheReq
  */
 export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCacheResponse"> & {
   /**
-   * Invalidated entries.
+   * Number of entries that meet the conditions. Only set with validate_only: an invalidation reads no entry.
    *
-   * @generated from field: int32 count = 1;
+   * @generated from field: optional int32 count = 1;
    */
-  count: number;
+  count?: number | undefined;
+
+  /**
+   * Whether no condition was given, so that all entries of the namespace are meant.
+   *
+   * @generated from field: bool whole_namespace = 2;
+   */
+  wholeNamespace: boolean;
 };
 
 /**
@@ -1625,6 +1743,156 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
 
 /**
+ * How the cache of one namespace behaves, where that differs from the settings of the server.
+ *
+ * @generated from message recollect.v1.CachePolicy
+ */
+export declare type CachePolicy = Message<"recollect.v1.CachePolicy"> & {
+  /**
+   * How much the guard refuses. UNSPECIFIED: the server's CACHE_GUARD applies.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 1;
+   */
+  guard: CacheGuard;
+
+  /**
+   * Output only, as in Memory: a value in a request is ignored. When it was last changed; unset when it never was.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 2;
+   */
+  updateTime?: Timestamp | undefined;
+
+  /**
+   * A hash of the policy. If it is set in an update, it must be the current one.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message recollect.v1.CachePolicy.
+ * Use `create(CachePolicySchema)` to create a new message.
+ */
+export declare const CachePolicySchema: GenMessage<CachePolicy>;
+
+/**
+ * Request of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyRequest
+ */
+export declare type GetCachePolicyRequest = Message<"recollect.v1.GetCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyRequest.
+ * Use `create(GetCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const GetCachePolicyRequestSchema: GenMessage<GetCachePolicyRequest>;
+
+/**
+ * Response of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyResponse
+ */
+export declare type GetCachePolicyResponse = Message<"recollect.v1.GetCachePolicyResponse"> & {
+  /**
+   * The namespace's own policy.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The strictness of lookups that name none: the policy's, or the server's CACHE_GUARD.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyResponse.
+ * Use `create(GetCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const GetCachePolicyResponseSchema: GenMessage<GetCachePolicyResponse>;
+
+/**
+ * Request of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyRequest
+ */
+export declare type UpdateCachePolicyRequest = Message<"recollect.v1.UpdateCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The new values. If its etag is set, it must be the current one.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 2;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The fields to update from `policy`: guard. `*` means all of them. Unset means those that are set. A named field that is
+   * not set is cleared: the server's setting applies again.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: the retry changes nothing and returns the policy as it now is.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyRequest.
+ * Use `create(UpdateCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyRequestSchema: GenMessage<UpdateCachePolicyRequest>;
+
+/**
+ * Response of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyResponse
+ */
+export declare type UpdateCachePolicyResponse = Message<"recollect.v1.UpdateCachePolicyResponse"> & {
+  /**
+   * As it is now stored.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * As in GetCachePolicyResponse.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyResponse.
+ * Use `create(UpdateCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyResponseSchema: GenMessage<UpdateCachePolicyResponse>;
+
+/**
  * One message of an import.
  *
  * @generated from message recollect.v1.ImportCacheEntriesRequest
@@ -1778,6 +2046,59 @@ export enum CacheStrategy {
  * Describes the enum recollect.v1.CacheStrategy.
  */
 export declare const CacheStrategySchema: GenEnum<CacheStrategy>;
+
+/**
+ * How much the content guard refuses. The guard compares the prompt of a lookup with the nearest stored one; equal prompts
+ * (MATCH_EXACT) are served at every strictness, and no strictness serves an answer of another scope or tenant.
+ *
+ * Which one applies: that of the call; without it that of the namespace (UpdateCachePolicy); without it the server's
+ * CACHE_GUARD. A call may be as strict as it likes, and never looser than its namespace, or than the server where the
+ * namespace has none: that is INVALID_ARGUMENT with GUARD_TOO_LOOSE. An operator may set a namespace to any of them.
+ *
+ * @generated from enum recollect.v1.CacheGuard
+ */
+export enum CacheGuard {
+  /**
+   * That of the namespace, or the server's CACHE_GUARD: BALANCED unless set.
+   *
+   * @generated from enum value: CACHE_GUARD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Refuses in every doubt.
+   *
+   * @generated from enum value: CACHE_GUARD_STRICT = 1;
+   */
+  STRICT = 1,
+
+  /**
+   * Refuses what CLOSED refuses, an unknown word in place of another, and a word that restricts one prompt alone.
+   *
+   * @generated from enum value: CACHE_GUARD_BALANCED = 2;
+   */
+  BALANCED = 2,
+
+  /**
+   * Refuses what a closed class of words or a notation shows: numbers, units, dates, negation, opposites, names, code,
+   * quantifiers, modality, direction, order, roles, other questions, and what the rules cannot read.
+   *
+   * @generated from enum value: CACHE_GUARD_CLOSED = 3;
+   */
+  CLOSED = 3,
+
+  /**
+   * Refuses nothing: the similarity alone decides. While it is set, /ready and metrics show it.
+   *
+   * @generated from enum value: CACHE_GUARD_OFF = 4;
+   */
+  OFF = 4,
+}
+
+/**
+ * Describes the enum recollect.v1.CacheGuard.
+ */
+export declare const CacheGuardSchema: GenEnum<CacheGuard>;
 
 /**
  * Why the content guard found two prompts to be different questions.
@@ -1940,6 +2261,8 @@ export declare const CacheService: GenService<{
    * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
    * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
    *
+   * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
+   *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
   lookupCache: {
@@ -1950,12 +2273,18 @@ export declare const CacheService: GenService<{
   /**
    * Stores an answer. Storing the same prompt in the same scope again replaces the answer.
    *
-   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more evicts, in the
-   * same step, first expired entries, then the least recently used: an entry is used when it is stored, replaced or
-   * served. A crash of the server may lose the uses of the last second; the bound always holds.
+   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set), and at most CACHE_MAX_BYTES where that is
+   * set. Storing one more evicts, in the same step, first expired entries, then those that CACHE_EVICTION_POLICY finds
+   * least worth keeping. An entry is used when it is stored, replaced or served. A crash of the server may lose the uses of
+   * the last second; the bounds always hold.
+   *
+   * The policy `adaptive` (the default) weighs what answers cost (see CacheUsage), so callers that send `usage` save more.
+   * It does not admit an answer to a full namespace when that is worth less than every stored one: the call is OK with
+   * `stored` false. It remembers that the prompt came, and admits it when it comes often enough.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal;
+   * FAILED_PRECONDITION with CACHE_INVALIDATED when the cache was invalidated after that decision (see InvalidateCache).
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */
@@ -1996,7 +2325,18 @@ export declare const CacheService: GenService<{
     output: typeof ReleaseCacheLeaseResponseSchema;
   },
   /**
-   * Reports whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
+   * Reports whether the answer that a lookup served was right. It counts from the next lookup of any server on:
+   *
+   * - CORRECT is counted in GetCacheStats.
+   * - INCORRECT: the answer is not served again for that prompt, nor by meaning for any prompt that is no more similar. A
+   *   second such report, with another prompt or by another principal, quarantines the entry: it is not served at all.
+   *   Storing an answer to its prompt again lifts both. A repeated report changes nothing.
+   * - STALE: a tenth of the time that the entry had left remains.
+   *
+   * A report about an answer that was replaced, evicted, deleted or invalidated, or has expired, is OK and changes nothing.
+   *
+   * Errors: INVALID_ARGUMENT with DECISION_INVALID when the decision_id is not one of this server's, has expired, was made
+   * for another namespace or principal, or served no answer (`cause` is miss; also in shadow mode).
    *
    * @generated from rpc recollect.v1.CacheService.ReportCacheOutcome
    */
@@ -2018,7 +2358,7 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). A replaced answer has a
+   * Lists the entries of all scopes that can be served and quarantined ones, newest first (by create_time, then id). A replaced answer has a
    * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
    * the list had not reached its old position.
    *
@@ -2047,7 +2387,17 @@ export declare const CacheService: GenService<{
     output: typeof DeleteCacheEntryResponseSchema;
   },
   /**
-   * Invalidates all entries of a namespace, of tags or of a model at once. Not served yet.
+   * Invalidates entries in one step, whatever their number: from the response on, no lookup of any server returns them,
+   * and GetCacheEntry, ListCacheEntries and GetCacheStats do not contain them. Their space is freed afterwards, a few at a
+   * time. Answers that are stored later are served as usual.
+   *
+   * Entries are invalidated that meet every condition that is given: the model, the knowledge version, and one of the tags.
+   * Without any condition it is the whole namespace; `whole_namespace` in the response says so. Entries of all cache scopes
+   * are meant, also those of other principals of the tenant. A namespace that does not exist has no entries, and is not
+   * created.
+   *
+   * An answer that was being generated meanwhile is refused when it is stored with the decision_id of its lookup
+   * (CACHE_INVALIDATED), if it meets the conditions too.
    *
    * @generated from rpc recollect.v1.CacheService.InvalidateCache
    */
@@ -2085,6 +2435,30 @@ export declare const CacheService: GenService<{
     methodKind: "unary";
     input: typeof GetCacheStatsRequestSchema;
     output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * Returns the cache policy of a namespace, which goes before the settings of the server. That of an unknown namespace, or
+   * of one whose policy was never changed, is empty.
+   *
+   * @generated from rpc recollect.v1.CacheService.GetCachePolicy
+   */
+  getCachePolicy: {
+    methodKind: "unary";
+    input: typeof GetCachePolicyRequestSchema;
+    output: typeof GetCachePolicyResponseSchema;
+  },
+  /**
+   * Changes the cache policy of a namespace, and creates the namespace if it does not exist. The next lookup on every
+   * server of the store follows it. Needs the role operator: a namespace may be looser than its server, which no call may.
+   *
+   * Errors: ABORTED with ETAG_MISMATCH.
+   *
+   * @generated from rpc recollect.v1.CacheService.UpdateCachePolicy
+   */
+  updateCachePolicy: {
+    methodKind: "unary";
+    input: typeof UpdateCachePolicyRequestSchema;
+    output: typeof UpdateCachePolicyResponseSchema;
   },
   /**
    * Imports a stream of exported entries; resumable. gRPC only. Not served yet.

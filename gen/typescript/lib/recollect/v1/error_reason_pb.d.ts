@@ -216,7 +216,8 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
-   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal).
+   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal),
+   * miss (a report about a lookup that served no answer).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;
@@ -386,6 +387,24 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;
    */
   SERVER_OVERLOADED = 46,
+
+  /**
+   * INVALID_ARGUMENT. A lookup names a strictness of the guard (`asked`) that is looser than the one of its namespace, or of
+   * the server where the namespace has none (`allowed`). UpdateCachePolicy, by an operator, changes that of the namespace.
+   * Example: {"reason": "GUARD_TOO_LOOSE", "domain": "recollect", "metadata": {"asked": "off", "allowed": "balanced"}}
+   *
+   * @generated from enum value: ERROR_REASON_GUARD_TOO_LOOSE = 50;
+   */
+  GUARD_TOO_LOOSE = 50,
+
+  /**
+   * FAILED_PRECONDITION. The entries that the answer would belong to were invalidated after the decision (decision_id), so
+   * it may be made from outdated knowledge. Nothing was stored: look it up again, and generate a new answer.
+   * Example: {"reason": "CACHE_INVALIDATED", "domain": "recollect", "metadata": {"namespace": "default"}}
+   *
+   * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 51;
+   */
+  CACHE_INVALIDATED = 51,
 }
 
 /**
