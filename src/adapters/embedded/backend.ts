@@ -153,7 +153,7 @@ async function openStores(
   );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = selfCheck?.finished ?? Promise.resolve();
+  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
   void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
