@@ -104,7 +104,7 @@ writeFileSync(
   [
     `# ${date}: eviction policies`,
     "",
-    `\`node bench/eviction.ts\`, ${machineLine()}.`,
+    `\`${["node bench/eviction.ts", ...process.argv.slice(2)].join(" ")}\`, ${machineLine()}.`,
     "",
     `${TRACE.lookups.toLocaleString("en")} lookups of ${TRACE.keys.toLocaleString("en")} prompts by Zipf ${TRACE.zipf}, room for ${100 * SHARE} %, a log-normal cost (median 0.01 dollars, sigma ${TRACE.sigma}); after each ${TRACE.driftEvery.toLocaleString("en")} lookups the ranks of 10 % of the prompts are shuffled. Each miss is stored. The rates are of all lookups, from the empty cache on.`,
     "",
