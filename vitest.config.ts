@@ -19,6 +19,7 @@ const ON_REDIS = [
   "invalid-requests",
   "cache-entries",
   "cache-eviction",
+  "cache-lifetime",
   "cache-notation",
   "cache-service",
   "cli",

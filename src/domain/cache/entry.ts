@@ -25,6 +25,10 @@ export interface CacheEntry {
   readonly usage?: CacheUsage;
   readonly createTime: number;
   readonly expireTime: number;
+  /** From then on one caller refreshes it, and others are served it; absent: it is served until it expires. */
+  readonly dueTime?: number;
+  /** See confidenceAfter; absent: 1. */
+  readonly confidence?: number;
   readonly etag: string;
 }
 

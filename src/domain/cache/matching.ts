@@ -1,6 +1,7 @@
 import type { PromptAnalysis } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { type GuardReason, type GuardVerdict, guardPrompts } from "./guard.ts";
+import { isDue } from "./lifetime.ts";
 
 /** Which entries may be served, and from which similarity on. */
 export interface MatchingPolicy {
@@ -44,7 +45,7 @@ export function isTooOld(
 }
 
 /**
- * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old and decides on the first of
+ * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old or due, and decides on the first of
  * the others alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right answers
  * for 49 wrong ones at a similarity of 0.80). `verdictOn` gives the guard's verdict on an entry; a caller that has cached
  * the verdict passes a function of its own.
@@ -56,7 +57,7 @@ export function decideSemantic(
   now: number,
   verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(prompt, analysis),
 ): Decision {
-  const candidate = nearest.find((neighbour) => !isTooOld(neighbour.entry, policy, now));
+  const candidate = nearest.find(({ entry }) => !isTooOld(entry, policy, now) && !isDue(entry, now));
   const threshold = Math.max(policy.threshold, policy.floor ?? 0);
   if (candidate === undefined) {
     const reason = nearest.length === 0 ? "NOT_FOUND" : "TOO_OLD";

@@ -2,6 +2,7 @@ import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
+import { isDue } from "../../domain/cache/lifetime.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import {
   decideSemantic,
@@ -47,6 +48,8 @@ export interface CacheSettings {
   /** Most bytes of entries in a namespace; undefined: no bound. */
   readonly maxBytes: number | undefined;
   readonly evictionPolicy: EvictionPolicy;
+  /** Whether lifetimes follow prompts and answers; see storeCacheEntry. */
+  readonly adaptiveTtl: boolean;
   /** After this time a lookup is a miss. */
   readonly lookupDeadlineMs: number;
 }
@@ -57,6 +60,7 @@ export type MissReason =
   | "GUARD"
   | "TOO_OLD"
   | "DISABLED"
+  | "REFRESH"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
   | "SERVER_OVERLOADED"
@@ -69,6 +73,8 @@ interface Hit {
   readonly similarity: number;
   readonly threshold: number;
   readonly ageMs: number;
+  /** It is due, and another caller refreshes it. */
+  readonly isStale: boolean;
 }
 
 export type CacheOutcome =
@@ -83,7 +89,7 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "lookup" | "countLookup">;
+  readonly store: Pick<CacheStore, "lookup" | "countLookup" | "claimRefresh">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
@@ -96,7 +102,10 @@ export interface LookupCachePorts {
 }
 
 /** The fields of the call that a lookup needs. */
-type LookupContext = Pick<CallContext, "signal" | "arrival">;
+type LookupContext = Pick<CallContext, "signal" | "arrival"> & {
+  /** Whether the caller may store an answer; default: it may. */
+  readonly mayStore?: boolean;
+};
 
 /** The outcome of a lookup, and the decision token with which its caller may store an answer. */
 export interface LookedUp {
@@ -129,7 +138,7 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
-  const call: LookupCall = { ports, lookup, now, settings, deadline };
+  const call: LookupCall = { ports, lookup, now, settings, deadline, mayStore: context.mayStore ?? true };
   let found: CacheOutcome;
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
@@ -146,6 +155,9 @@ export async function lookupCache(
   return { decisionId, outcome };
 }
 
+/** How long a caller may take to refresh an entry before another one may. */
+const REFRESH_MS = 60_000;
+
 /** The context of all steps of one lookup; settings and time do not change during it. */
 interface LookupCall {
   readonly ports: LookupCachePorts;
@@ -154,6 +166,7 @@ interface LookupCall {
   readonly now: number;
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
+  readonly mayStore: boolean;
 }
 
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
@@ -164,7 +177,8 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const exact = both === undefined && strategy !== "SEMANTIC" ? await lookupExact(call) : both?.exact;
   if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
     call.lookup.vector = undefined;
-    return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
+    const found = { entry: exact, similarity: 1, threshold: 0 };
+    return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
   if (both !== undefined) return decide(call, both.nearest);
   if (strategy === "EXACT" || embedder === undefined) {
@@ -172,6 +186,36 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   }
   const embedded = await embedPrompt(call, embedder);
   return decide(call, await lookupNearest(call, embedder, embedded));
+}
+
+/**
+ * The outcome for an exact match that is due: a miss for the one caller that is to refresh it, a stale hit for the others.
+ * Nothing is claimed in shadow mode, nor for a caller that may not store.
+ */
+async function refresh(
+  call: LookupCall,
+  found: Pick<Hit, "entry" | "similarity" | "threshold">,
+): Promise<CacheOutcome> {
+  const { ports, lookup, now, deadline } = call;
+  const { id } = found.entry;
+  if (lookup.input.shadow || !call.mayStore) return hit(call, "EXACT", found, true);
+  try {
+    const until = now + REFRESH_MS;
+    const isFirst = await deadline.within(ports.store.claimRefresh(lookup.namespace, id, { now, until }));
+    if (!isFirst) return hit(call, "EXACT", found, true);
+  } catch (error) {
+    ports.log.warn({ err: error }, "the refresh of a cache entry could not be claimed; it is served");
+    return hit(call, "EXACT", found, true);
+  }
+  const { similarity, threshold } = found;
+  return {
+    kind: "miss",
+    reason: "REFRESH",
+    nearestId: id,
+    nearestSimilarity: similarity,
+    threshold,
+    guardReasons: [],
+  };
 }
 
 /**
@@ -304,9 +348,11 @@ function hit(
   { now }: LookupCall,
   match: "EXACT" | "SEMANTIC",
   { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
+  isStale = false,
 ): Hit {
   // Not negative, although clocks of replicas may differ.
-  return { kind: "hit", match, entry, similarity, threshold, ageMs: Math.max(0, now - entry.createTime) };
+  const ageMs = Math.max(0, now - entry.createTime);
+  return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
 function shadowed({ entry, similarity, threshold }: Hit): CacheOutcome {

@@ -17,6 +17,7 @@ import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
 import { listCases } from "./list.ts";
 import { policyCases } from "./policies.ts";
+import { refreshCases } from "./refresh.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
 import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
@@ -38,6 +39,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     deleteCases(subject);
     boundCases(subject);
     policyCases(subject);
+    refreshCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });

@@ -29,6 +29,8 @@ export interface World {
   memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
+  /** Until when an entry is being refreshed; a put makes another entry. */
+  readonly claims: WeakMap<ReferenceEntry, number>;
   /** Uses of ids that were refused or evicted, the latest last. */
   readonly remembered: Map<string, number>;
   /** Of the last put. */
@@ -83,6 +85,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
+    claims: new WeakMap(),
     remembered: new Map(),
     order: "lru",
     clock: 0,

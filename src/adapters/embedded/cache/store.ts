@@ -32,6 +32,7 @@ import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { EntryScores } from "./entry-scores.ts";
+import { RefreshClaims } from "./refresh-claims.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -45,6 +46,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #model: VectorModel;
   readonly #entries = new EntryCache();
   readonly #scores: EntryScores;
+  readonly #claims = new RefreshClaims();
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
@@ -69,7 +71,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
     this.#scores = new EntryScores(database);
-    database.onChange("cache_entry", (row) => this.#entries.delete(row));
+    database.onChange("cache_entry", (row) => {
+      this.#entries.delete(row);
+      this.#claims.end(row);
+    });
     // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
@@ -165,6 +170,16 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       },
       { deletes: true },
     );
+  }
+
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
+    return row !== undefined && this.#claims.claim(row, { now, until });
   }
 
   countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {

@@ -7,7 +7,7 @@ export const CACHE = defineLibrary({
   file: new URL("./cache-library.lua", import.meta.url),
   keys: [
     ...(["counters", "cacheOrder", "cacheUses", "cacheUsage", "cacheRemembered"] as const),
-    ...(["cacheExpiry", "cacheFields", "cacheSizes"] as const),
+    ...(["cacheExpiry", "cacheFields", "cacheSizes", "cacheRefreshing"] as const),
   ],
   arguments: ["cacheEntryPrefix", "now"],
 });
@@ -34,6 +34,7 @@ export function cacheInput(namespace: NamespaceRedisKeys, now: number) {
     cacheExpiry: namespace.cacheExpiry,
     cacheFields: namespace.cacheFields,
     cacheSizes: namespace.cacheSizes,
+    cacheRefreshing: namespace.cacheRefreshing,
     cacheEntryPrefix: namespace.cacheEntries as Argument,
     now: now as Argument,
   };

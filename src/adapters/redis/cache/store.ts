@@ -25,7 +25,6 @@ import type {
   FoundEntries,
   PutCacheEntryOptions,
   PutCacheEntryResult,
-  PutRefusal,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -45,21 +44,10 @@ import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
+import { type PutOutcome, putReply } from "./put-reply.ts";
 import { CacheReader } from "./reader.ts";
 import { CACHE, cacheInput, packRule, SCORES } from "./script.ts";
 import { CacheSearch } from "./search.ts";
-
-type PutReply =
-  | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
-  /** One call did not remove enough. */
-  | { readonly kind: "again"; readonly evicted: number }
-  | { readonly kind: "replayed"; readonly outcome: PutOutcome };
-
-interface PutOutcome {
-  readonly id: string;
-  readonly replaced: boolean;
-  readonly refused?: PutRefusal;
-}
 
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
@@ -71,13 +59,7 @@ const PUT = defineNamespaceScript({
     ...(["version", "etag", "rec", "generation", "vector"] as const),
     ...(["rule", "cost", "rememberedIds", "isAdmitted", list("otherOrders")] as const),
   ],
-  reply: orModelChanged((reply): PutReply => {
-    const replayed = replayedOutcome(reply);
-    if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
-    const [word, ...rest] = listOf(reply);
-    if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
-    return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
-  }),
+  reply: orModelChanged(putReply),
 });
 const DELETE = defineNamespaceScript({
   file: new URL("./delete-cache-entry.lua", import.meta.url),
@@ -108,6 +90,13 @@ const STATS = defineNamespaceScript({
     const [word, ...counted] = listOf(reply);
     return isText(word, "AGAIN") ? "again" : statsOf(counted);
   },
+});
+const CLAIM = defineNamespaceScript({
+  file: new URL("./claim-refresh.lua", import.meta.url),
+  libraries: [CACHE],
+  effect: "writes",
+  arguments: ["id", "claimedUntil"],
+  reply: (reply) => numberOf(listOf(reply)[1]) === 1,
 });
 const COUNT = defineNamespaceScript({
   file: new URL("./count-lookups.lua", import.meta.url),
@@ -246,6 +235,18 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
+    const claimed = await this.#namespaces.run(scope, {
+      script: CLAIM,
+      input: (namespace) => ({ ...cacheInput(namespace, now), id, claimedUntil: until }),
+    });
+    return claimed ?? false;
+  }
+
   countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     this.#counts.add(scope, lookup, now);
     this.#lookups.counted(this.#counts.size);
@@ -371,18 +372,4 @@ function statsOf(counted: readonly Reply[]): CacheStats {
     evictions = 0,
   ] = counted.map(numberOf);
   return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
-}
-
-const REFUSALS: Readonly<Record<string, PutRefusal>> = {
-  not_admitted: "NOT_ADMITTED",
-  too_large: "TOO_LARGE",
-};
-
-/** See put-cache-entry.lua. */
-function outcomeOf(outcome: string): PutOutcome {
-  const end = outcome.indexOf(" ");
-  const word = outcome.slice(0, end);
-  const refused = REFUSALS[word];
-  const id = outcome.slice(end + 1);
-  return { id, replaced: word === "replaced", ...(refused === undefined ? {} : { refused }) };
 }

@@ -277,6 +277,11 @@ export class NamespaceRedisKeys {
     return this.#key("cache:sizes");
   }
 
+  /** ZSET by the time until which they are claimed: ids of cache entries that a caller refreshes. */
+  get cacheRefreshing(): string {
+    return this.#key("cache:refreshing");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -300,6 +305,7 @@ export class NamespaceRedisKeys {
       this.cacheExpiry,
       this.cacheFields,
       this.cacheSizes,
+      this.cacheRefreshing,
     ];
   }
 
