@@ -17,8 +17,13 @@ export async function fillMemories(caller: Caller, batches: ReturnType<typeof me
 }
 
 /** Stores an entry for each question; throws when one replaced another. */
-export async function fillCache(caller: Caller, questions: readonly CachedQuestion[]): Promise<void> {
-  await inParallel(storeRequests(questions), STORES_AT_ONCE, async (request) => {
+export function fillCache(caller: Caller, questions: readonly CachedQuestion[]): Promise<void> {
+  return fillEntries(caller, storeRequests(questions));
+}
+
+/** The same with requests that are made already. */
+export async function fillEntries(caller: Caller, requests: ReturnType<typeof storeRequests>): Promise<void> {
+  await inParallel(requests, STORES_AT_ONCE, async (request) => {
     const { replaced } = await caller.call(CacheService.method.storeCacheEntry, request);
     if (replaced) throw new Error("two questions of the benchmark are the same");
   });

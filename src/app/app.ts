@@ -15,6 +15,7 @@ import type { SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Sleep } from "../ports/sleep.ts";
 import { FullNamespaces } from "../services/cache/full-namespaces.ts";
+import { GuardWatch } from "../services/cache/guard-watch.ts";
 import { openLog } from "../telemetry/logger.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { type Addresses, startServer } from "../transport/server.ts";
@@ -141,6 +142,9 @@ async function compose(
     new FairWorkQueue({ maxQueued: config.limits.maxWaitingWork, metrics: telemetry.instruments, log }),
   );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
+  const settings = () => reloading.config().cache;
+  const guards = new GuardWatch(settings, clock);
+  resources.defer(telemetry.instruments.observeGuardOff(() => guards.state()));
   const ports = {
     embedder,
     work,
@@ -150,7 +154,7 @@ async function compose(
     metrics: telemetry.instruments,
     log,
     secret: () => backend.secret.read(),
-    settings: () => reloading.config().cache,
+    settings,
   };
   const server = await startServer({
     config,
@@ -163,11 +167,14 @@ async function compose(
     tls,
     embedder: identity,
     embedderStatus,
+    guards,
     work,
     memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
     cache: {
       ...ports,
       store: backend.cache,
+      policies: backend.cachePolicies,
+      guards,
       fullNamespaces: new FullNamespaces(telemetry.instruments, log),
     },
     operations: {

@@ -1,10 +1,12 @@
 import { toJson } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { CacheStrategy, LookupCacheResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import type { GuardStrictness } from "../domain/cache/guard-strictness.ts";
 import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatHit, formatMiss } from "./format-outcome.ts";
 import type { GlobalOptions } from "./global-options.ts";
+import { toGuard } from "./guard-names.ts";
 import { print, printError } from "./output.ts";
 
 export interface CacheLookupOptions extends GlobalOptions {
@@ -14,6 +16,7 @@ export interface CacheLookupOptions extends GlobalOptions {
   readonly strategy?: "hybrid" | "exact" | "semantic";
   /** Milliseconds. */
   readonly maxAge?: number;
+  readonly guard?: GuardStrictness;
 }
 
 const STRATEGIES = {
@@ -35,6 +38,7 @@ export async function cacheLookup(words: readonly string[], options: CacheLookup
     options: {
       ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
       ...(options.strategy === undefined ? {} : { strategy: STRATEGIES[options.strategy] }),
+      ...(options.guard === undefined ? {} : { guard: toGuard(options.guard) }),
       ...(options.maxAge === undefined ? {} : { maxAge: durationFromMs(options.maxAge) }),
     },
   });

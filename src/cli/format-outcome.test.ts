@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import {
+  CacheGuard,
   GuardReason,
   LookupCacheResponse_HitSchema,
   LookupCacheResponse_MissSchema,
@@ -41,8 +42,24 @@ describe("formatMiss", () => {
       nearestSimilarity: 0.93,
       threshold: 0.85,
       guardReasons: [GuardReason.NUMBER, GuardReason.UNIT],
+      guard: CacheGuard.BALANCED,
     });
-    expect(formatMiss(miss)).toBe("miss: GUARD (NUMBER+UNIT), nearest similarity 0.930, threshold 0.85");
+    expect(formatMiss(miss)).toBe(
+      "miss: GUARD, nearest similarity 0.930, threshold 0.85, refused by the guard for NUMBER+UNIT, guard balanced",
+    );
+  });
+
+  it("shows them also below the threshold", () => {
+    const miss = create(LookupCacheResponse_MissSchema, {
+      reason: Reason.BELOW_THRESHOLD,
+      nearestSimilarity: 0.61,
+      threshold: 0.85,
+      guardReasons: [GuardReason.NEGATION],
+      guard: CacheGuard.CLOSED,
+    });
+    expect(formatMiss(miss)).toBe(
+      "miss: BELOW_THRESHOLD, nearest similarity 0.610, threshold 0.85, refused by the guard for NEGATION, guard closed",
+    );
   });
 
   it("shows no similarity without a candidate", () => {

@@ -7,6 +7,7 @@ import {
   LookupCacheResponse_Miss_Reason,
 } from "#gen/recollect/v1/cache_pb.js";
 import { formatDuration } from "./duration.ts";
+import { guardName } from "./guard-names.ts";
 
 /** A hit in one line: match type, similarity and age of the entry. */
 export function formatHit(hit: LookupCacheResponse_Hit): string {
@@ -20,13 +21,16 @@ export function formatHit(hit: LookupCacheResponse_Hit): string {
   return `hit: ${parts.join(", ")}`;
 }
 
-/** A miss in one line: reason, and similarity of the nearest entry. */
+/** A miss in one line: reason, similarity of the nearest entry, and what the guard says of it. */
 export function formatMiss(miss: LookupCacheResponse_Miss): string {
-  const reasons = miss.guardReasons.map((reason) => GuardReason[reason]).join("+");
-  const parts = [`${LookupCacheResponse_Miss_Reason[miss.reason]}${reasons === "" ? "" : ` (${reasons})`}`];
+  const parts: string[] = [LookupCacheResponse_Miss_Reason[miss.reason] ?? ""];
   if (miss.nearestSimilarity !== undefined) {
     parts.push(`nearest similarity ${miss.nearestSimilarity.toFixed(3)}`);
     parts.push(`threshold ${miss.threshold.toFixed(2)}`);
+    const reasons = miss.guardReasons.map((reason) => GuardReason[reason]).join("+");
+    if (reasons !== "") parts.push(`refused by the guard for ${reasons}`);
   }
+  const guard = guardName(miss.guard);
+  if (guard !== "") parts.push(`guard ${guard}`);
   return `miss: ${parts.join(", ")}`;
 }

@@ -16,6 +16,8 @@ export interface MemorySearchOptions extends GlobalOptions, FilterOptions {
   readonly limit?: number;
   readonly mode?: "hybrid" | "vector" | "keyword";
   readonly minSimilarity?: number;
+  readonly diversity?: number;
+  readonly includeSuperseded?: boolean;
   readonly explain?: boolean;
 }
 
@@ -41,6 +43,8 @@ export async function memorySearch(
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
     ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),
+    ...(options.diversity === undefined ? {} : { diversity: options.diversity }),
+    includeSuperseded: options.includeSuperseded ?? false,
   });
   for (const degradation of degraded) {
     printError(`the search was incomplete: ${SearchMemoriesResponse_Degradation[degradation]}`);

@@ -1,8 +1,10 @@
 import process from "node:process";
 import { Command, Option } from "commander";
 import { ROLES } from "../domain/access/tenancy.ts";
+import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
+import type { CachePolicySetOptions } from "./cache-policy.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
@@ -177,6 +179,8 @@ Examples:
       new Option("--mode <mode>", "search mode (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
     )
     .option("--min-similarity <number>", "omit results below this similarity, -1 to 1", toNumber)
+    .option("--diversity <number>", "how much results should differ from each other, 0 to 1", toNumber)
+    .option("--include-superseded", "also find memories that others have superseded")
     .option("--explain", "show the parts of each score, and the search plan")
     .addHelpText("after", `${EXIT_CODES}\n\nA search without results exits with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
@@ -271,13 +275,19 @@ function addCacheCommands(cache: Command): void {
     .argument("<prompt...>", "the question")
     .requiredOption("--model <name>", "the model that would answer")
     .option("--system <text>", "the system prompt it would be given")
-    .option("--threshold <number>", "minimum similarity of semantic matches, 0 to 1", toNumber)
+    .option("--threshold <number>", "hard floor of the similarity of semantic matches, 0 to 1", toNumber)
     .addOption(
       new Option("--strategy <strategy>", "how to match (default: the server's)").choices([
         "hybrid",
         "exact",
         "semantic",
       ]),
+    )
+    .addOption(
+      new Option(
+        "--guard <strictness>",
+        "how much of what is similar is refused; not looser than the namespace's (default: its own)",
+      ).choices(GUARD_STRICTNESS),
     )
     .option("--max-age <duration>", "serve no answer older than this, such as 90s or 12h", toMilliseconds)
     .addHelpText(
@@ -295,6 +305,35 @@ Example:
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
     });
   addStatsCommand(cache);
+  addPolicyCommands(cache.command("policy").description("show and change the cache policy of a namespace"));
+}
+
+function addPolicyCommands(policy: Command): void {
+  policy
+    .command("get")
+    .description("print how strict the guard is in the namespace")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { cachePolicyGet } = await import("./cache-policy.ts");
+      process.exitCode = await cachePolicyGet(command.optsWithGlobals<GlobalOptions>());
+    });
+  policy
+    .command("set")
+    .description("change how strict the guard is in the namespace; for operators")
+    .addOption(
+      new Option(
+        "--guard <strictness>",
+        "how much of what is similar is refused; server: as CACHE_GUARD says",
+      )
+        .choices([...GUARD_STRICTNESS, "server"])
+        .makeOptionMandatory(),
+    )
+    .option("--etag <etag>", "change only this version of the policy")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { cachePolicySet } = await import("./cache-policy.ts");
+      process.exitCode = await cachePolicySet(command.optsWithGlobals<CachePolicySetOptions>());
+    });
 }
 
 function addStatsCommand(cache: Command): void {

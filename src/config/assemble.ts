@@ -60,6 +60,7 @@ export function assemble(
       strategy: upper(values.cacheStrategy),
       similarityThreshold: values.cacheSimilarityThreshold,
       alignedThreshold: values.cacheAlignedThreshold,
+      guard: values.cacheGuard,
       defaultTtlMs: values.cacheDefaultTtl * SECOND,
       maxAgeMs: values.cacheMaxAge * SECOND,
       maxEntries: values.cacheMaxEntries,

@@ -67,6 +67,7 @@ export interface Config {
     /** Undefined: the default of the model (src/domain/cache/default-thresholds.ts). */
     readonly similarityThreshold: number | undefined;
     readonly alignedThreshold: number;
+    readonly guard: Values["cacheGuard"];
     readonly defaultTtlMs: number;
     readonly maxAgeMs: number;
     readonly maxEntries: number;

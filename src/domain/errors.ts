@@ -43,7 +43,8 @@ export type Reason =
   | "INDEX_REBUILD_RUNNING"
   | "FIELD_UNKNOWN"
   | "TOO_MANY_UNFINISHED_REQUESTS"
-  | "RECEIVE_TIMEOUT";
+  | "RECEIVE_TIMEOUT"
+  | "GUARD_TOO_LOOSE";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {
@@ -124,6 +125,24 @@ export function cacheEntryChanged(id: string, currentEtag: string): RecollectErr
   return new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`, {
     metadata: { id, current_etag: currentEtag },
   });
+}
+
+export function cachePolicyChanged(currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", "the cache policy has changed", {
+    metadata: { current_etag: currentEtag },
+  });
+}
+
+/** Both are strictnesses of the guard. */
+export function guardTooLoose(asked: string, allowed: string): RecollectError {
+  return new RecollectError(
+    "GUARD_TOO_LOOSE",
+    `the guard ${asked} is looser than ${allowed}, which applies here`,
+    {
+      metadata: { asked, allowed },
+      violations: [{ field: "options.guard", description: `must not be looser than ${allowed}` }],
+    },
+  );
 }
 
 export function requestIdReused(): RecollectError {

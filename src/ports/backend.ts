@@ -1,4 +1,5 @@
 import type { CacheStore } from "./cache/cache-store.ts";
+import type { CachePolicyStore } from "./cache/policy-store.ts";
 import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
 import type { PendingMemoryQueue } from "./embedding/pending-memory-queue.ts";
 import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
@@ -29,6 +30,7 @@ export interface Backend extends AsyncDisposable {
   readonly name: string;
   readonly memories: Memories;
   readonly cache: CacheStore;
+  readonly cachePolicies: CachePolicyStore;
   readonly embeddings: EmbeddingCache;
   readonly pendingMemories: PendingMemoryQueue;
   readonly reembedding: ReembeddingStore;

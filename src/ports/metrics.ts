@@ -33,6 +33,20 @@ export interface EvictionMetrics {
   cacheFullNamespaces(count: number): void;
 }
 
+/** Metrics of the content guard; by the same rules. */
+export interface GuardMetrics {
+  /** Calls `read` whenever metrics are read, until the returned function is called. */
+  observeGuardOff(read: () => GuardOff): () => void;
+}
+
+/** Where the content guard is switched off. */
+export interface GuardOff {
+  /** By CACHE_GUARD. */
+  readonly server: boolean;
+  /** Number of namespaces, by their own policy. */
+  readonly namespaces: number;
+}
+
 /** Metrics of a store; by the same rules. */
 export interface StoreMetrics {
   /** The number of damaged parts of the stored data. */

@@ -3,6 +3,7 @@ import type {
   AuthenticationMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
+  GuardMetrics,
   LoadMetrics,
   Metrics,
   PendingMemoryMetrics,
@@ -13,6 +14,7 @@ import type {
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
+import { createGuardInstruments } from "./guard-instruments.ts";
 import { createLoadInstruments } from "./load-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 import { createStoreInstruments } from "./store-instruments.ts";
@@ -30,6 +32,7 @@ export interface Instruments
   extends RpcInstruments,
     Metrics,
     EvictionMetrics,
+    GuardMetrics,
     StoreMetrics,
     RedisMetrics,
     AuthenticationMetrics,
@@ -117,6 +120,7 @@ export function createInstruments(
     ...createStoreInstruments(meter),
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
+    ...createGuardInstruments(meter),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
     callFailed: (reason, transport) => failures.add(1, { reason, transport }),
     callsInFlight: (change) => {

@@ -115,6 +115,8 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "CacheService.ListCacheEntries": "max_answer_bytes",
   "CacheService.DeleteCacheEntry": 0,
   "CacheService.GetCacheStats": NUMBERS,
+  "CacheService.GetCachePolicy": NUMBERS,
+  "CacheService.UpdateCachePolicy": NUMBERS,
   "OperationsService.GetServerInfo": sizeOf(GetServerInfoResponseSchema, {
     version: bytes(64),
     backendVersion: bytes(64),

@@ -53,6 +53,8 @@ const CACHE: Table<typeof CacheService> = {
   calibrateCache: OPERATOR,
   simulateCache: READER_OR_OPERATOR,
   getCacheStats: READER_OR_OPERATOR,
+  getCachePolicy: READER_OR_OPERATOR,
+  updateCachePolicy: OPERATOR,
   importCacheEntries: WRITER_OF_ALL_SCOPES,
   exportCacheEntries: READER_OF_ALL_SCOPES,
 };

@@ -24,16 +24,19 @@ export interface ReadinessSources {
   readonly tls: Tls | undefined;
   /** Undefined when the embedder calls no provider. */
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
+  /** Where the guard of the cache is off. */
+  readonly guards: { warnings(): readonly string[] };
 }
 
 /** Ready while the server serves and its backend answers. Problems of the embedding provider are warnings only. */
 export async function readinessOf(state: ServerState, sources: ReadinessSources): Promise<Readiness> {
-  const { config, backend, apiKeys, tls, embedderStatus } = sources;
+  const { config, backend, apiKeys, tls, embedderStatus, guards } = sources;
   const warnings = [
     ...configWarnings(config),
     ...(apiKeys?.warnings() ?? []),
     ...(tls?.warnings() ?? []),
     ...embedderWarnings(embedderStatus()),
+    ...guards.warnings(),
   ];
   const checks: Record<string, string> = { server: state };
   try {

@@ -64,6 +64,8 @@ export interface ServerOptions {
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined when the embedder calls no provider. */
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
+  /** Where the guard of the cache is off. */
+  readonly guards: { warnings(): readonly string[] };
   /** The queue of searches, lists and writes. */
   readonly work: WorkQueue;
   readonly memory: MemoryPorts;
@@ -239,8 +241,8 @@ function reportBackend(
 }
 
 function logStart(options: ServerOptions, { grpc, http }: Addresses): void {
-  const { config, log, backend, embedder, tls, version } = options;
-  for (const warning of configWarnings(config)) log.warn(warning);
+  const { config, log, backend, embedder, tls, guards, version } = options;
+  for (const warning of [...configWarnings(config), ...guards.warnings()]) log.warn(warning);
   log.info(
     {
       version,

@@ -73,6 +73,7 @@ export const CODE_OF_REASON = {
   FIELD_UNKNOWN: "INVALID_ARGUMENT",
   TOO_MANY_UNFINISHED_REQUESTS: "RESOURCE_EXHAUSTED",
   RECEIVE_TIMEOUT: "DEADLINE_EXCEEDED",
+  GUARD_TOO_LOOSE: "INVALID_ARGUMENT",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons in the proto; the table above does not compile when the two lists differ. */

@@ -8,6 +8,7 @@ import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { quiet } from "../support/quiet.ts";
 import { SMALL_RESERVED_SPACE } from "../support/small-reserved-space.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
+import { cachePolicyStoreContract } from "./cache/policies.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
 import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
@@ -24,6 +25,7 @@ const EMBEDDER = { provider: "contract", model: "random", dimension: VECTOR_DIME
 
 memoriesContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
+cachePolicyStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
   openInTemporaryDirectory((backend) => backend.embeddings),

@@ -4,6 +4,7 @@ import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
+import { cachePolicyStoreContract } from "./cache/policies.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
 import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
@@ -21,6 +22,7 @@ const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dime
 await describeSharedRedis("on Redis", ({ url }) => {
   memoriesContract("redis", () => open((backend) => backend.memories));
   cacheStoreContract("redis", () => open((backend) => backend.cache));
+  cachePolicyStoreContract("redis", () => open((backend) => backend));
   namespaceStoreContract("redis", () => open((backend) => backend));
   embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
   // What the operations embed with; vectors of another model would have to wait for their own.

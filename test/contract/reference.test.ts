@@ -1,6 +1,7 @@
 import type { Backend } from "../../src/ports/backend.ts";
 import { referenceStores, type Stores } from "../support/reference/backend.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
+import { cachePolicyStoreContract } from "./cache/policies.ts";
 import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import type { StoreUnderTest } from "./store-under-test.ts";
@@ -8,6 +9,7 @@ import type { StoreUnderTest } from "./store-under-test.ts";
 // What other stores are compared with has to be right itself.
 memoriesContract("reference", () => openInMemory(({ memories }) => memories));
 cacheStoreContract("reference", () => openInMemory(({ cache }) => cache));
+cachePolicyStoreContract("reference", () => openInMemory((stores) => stores));
 namespaceStoreContract("reference", () => openInMemory((stores) => stores));
 
 /** Nothing to open or to close: a restart keeps the data in memory. */

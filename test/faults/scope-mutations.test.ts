@@ -25,6 +25,8 @@ const OUTSIDE_SQL: readonly (readonly [file: string, from: string, to: string])[
     "if (cached === undefined) return undefined;",
   ],
   ["cache/entry-cache.ts", " || cached.namespace.tenant !== tenant", ""],
+  ["cache/policies.ts", "${namespaceKey.tenant}\\n${namespaceKey.namespace}", "${namespaceKey.namespace}"],
+  ["cache/policies.ts", "${namespaceKey.tenant}\\n${namespaceKey.namespace}", "${namespaceKey.tenant}"],
   ["keywords/terms.ts", "${namespaceId}x${term}", "1x${term}"],
   ["vectors/scope-vectors.ts", "${namespaceId}:${fingerprint}", "${fingerprint}"],
 ];

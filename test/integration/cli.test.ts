@@ -165,6 +165,43 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     const foreign = await recollect([...lookup, "--system", "Be brief.", question]);
     expect(foreign).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^miss: NOT_FOUND/) });
   });
+
+  it("explains a miss, and shows and changes how strict the guard is", async () => {
+    const scope = ["--namespace", "cli-guard"];
+    const lookup = [...scope, "cache", "lookup", "--model", "m"];
+    await recollect([...scope, "cache", "store", "--model", "m", "How do I cancel 2 orders?"], "So.\n");
+    const asked = "How do I cancel 3 orders?";
+    const missed = await recollect([...lookup, asked]);
+    const reasons =
+      /^miss: \w+, nearest similarity 0\.\d{3}, threshold 0\.\d\d, refused by the guard for NUMBER, guard /;
+    expect(missed).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(reasons) });
+    expect(missed.stderr).toContain("guard balanced\n");
+    const strict = await recollect([...lookup, "--guard", "strict", asked]);
+    expect(strict.stderr).toContain("guard strict\n");
+    const loose = await recollect([...lookup, "--guard", "closed", asked]);
+    expect(loose).toMatchObject({ code: 2, stderr: expect.stringContaining("(GUARD_TOO_LOOSE)") });
+
+    const policy = [...scope, "cache", "policy"];
+    const before = await recollect([...policy, "get"]);
+    expect(before).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^guard +balanced \(the server's\)\nchanged +never\n/),
+    });
+    const set = await recollect([...policy, "set", "--guard", "closed"]);
+    expect(set).toMatchObject({ code: 0, stdout: expect.stringMatching(/^guard +closed\nchanged +2/) });
+    expect((await recollect([...lookup, "--guard", "closed", asked])).code).toBe(1);
+    const [{ policy: stored }] = parseLines((await recollect([...policy, "get", "--json"])).stdout) as [
+      { policy: { guard: string; etag: string } },
+    ];
+    expect(stored.guard).toBe("CACHE_GUARD_CLOSED");
+    const other = await recollect([...policy, "set", "--guard", "server", "--etag", "another"]);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("(ETAG_MISMATCH)") });
+    const cleared = await recollect([...policy, "set", "--guard", "server", "--etag", stored.etag]);
+    expect(cleared).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^guard +balanced \(the server's\)/),
+    });
+  });
 });
 
 describe("recollect", { timeout: TIMEOUT_MS }, () => {
@@ -199,6 +236,8 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     [["memory", "add", "--file", "missing.md"], "missing.md: there is no such file"],
     [["memory", "add", "x", "--ttl", "5"], "such as 90s, 12h or 7d"],
     [["cache", "lookup", "x"], "required option '--model <name>' not specified"],
+    [["cache", "policy", "set"], "required option '--guard <strictness>' not specified"],
+    [["cache", "policy", "set", "--guard", "loose"], "Allowed choices are"],
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["memory", "search", "x", "--address", "here"], "the address must be host:port"],
   ])("exits with 2 on a usage error: %j", async (args, message) => {

@@ -140,8 +140,8 @@ describe("recollect serve", () => {
     const scope = { model: "m" };
     const store = (text: string) =>
       call(http, "CacheService/StoreCacheEntry", { prompt: { text }, scope, response: "a" });
-    const lookUp = async () => {
-      const prompt = { text: "please, how can I cancel my order" };
+    const lookUp = async (text = "please, how can I cancel my order") => {
+      const prompt = { text };
       const { hit, miss } = await call(http, "CacheService/LookupCache", { prompt, scope });
       return hit === undefined ? (miss as { reason: string }).reason : "hit";
     };
@@ -149,6 +149,12 @@ describe("recollect serve", () => {
     expect(await lookUp()).toBe("REASON_BELOW_THRESHOLD");
     await hangUp(server, "ALIGNED=0.4", "cache.aligned_threshold: 0.98 -> 0.4");
     expect(await lookUp()).toBe("hit");
+    expect(await lookUp("How do I cancel no order?")).toBe("REASON_GUARD");
+    await hangUp(server, "CACHE_GUARD=off\nCACHE_SIMILARITY_THRESHOLD=0.1", "CACHE_GUARD: balanced -> off");
+    expect(await lookUp("How do I cancel no order?")).toBe("hit");
+    expect(await (await fetch(`http://${http}/ready`)).text()).toContain("CACHE_GUARD=off");
+    await hangUp(server, "CACHE_GUARD=strict", "CACHE_GUARD: off -> strict");
+    expect(await (await fetch(`http://${http}/ready`)).text()).not.toContain("CACHE_GUARD");
     await hangUp(server, "CACHE_STRATEGY=exact", "CACHE_STRATEGY: hybrid -> exact");
     expect(await lookUp()).toBe("REASON_NOT_FOUND");
     await hangUp(server, "CACHE_MAX_ENTRIES=1", "CACHE_MAX_ENTRIES: 10000 -> 1");

@@ -344,6 +344,41 @@ describe("MemoryService", () => {
       expect(await find("Ana nuts", { minSimilarity: best - 0.01 })).toEqual(["nuts"]);
     });
 
+    it("prefers results that differ with diversity, and says how alike they are", async () => {
+      const namespace = "diverse";
+      const texts = ["Ana is allergic to nuts", "Ana is allergic to nuts!", "Ana drinks tea"];
+      await app.memory.batchCreateMemories({
+        namespace,
+        memories: texts.map((text) => ({ text, kind: Kind.MESSAGE })),
+      });
+      const search = async (diversity: number) =>
+        (
+          await app.memory.searchMemories({
+            namespace,
+            query: { by: { case: "text", value: "What is Ana allergic to?" } },
+            limit: 2,
+            diversity,
+            explain: true,
+          })
+        ).results;
+      expect((await search(0)).map(({ memory }) => memory?.text).sort()).toEqual(texts.slice(0, 2));
+      const diverse = await search(0.6);
+      expect(diverse.map(({ memory }) => memory?.text)).toContain("Ana drinks tea");
+      const [first, second] = diverse.map(({ explanation }) => explanation?.redundancy ?? -1);
+      expect(first).toBe(0);
+      expect(second).toBeLessThan(0.9);
+      const all = await app.memory.searchMemories({
+        namespace,
+        query: { by: { case: "text", value: "What is Ana allergic to?" } },
+        diversity: 0.6,
+        minSimilarity: diverse[1]?.similarity ?? 1,
+      });
+      expect(all.results.length).toBeGreaterThan(0);
+      expect(all.results.every(({ similarity = 0 }) => similarity >= (diverse[1]?.similarity ?? 1))).toBe(
+        true,
+      );
+    });
+
     it("explains a score by its parts", async () => {
       const { results } = await app.memory.searchMemories({
         namespace,

@@ -6,7 +6,12 @@ import { createRegistry, type DescMessage, type DescMethod, toJson } from "@bufb
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
-import { DeleteCacheEntryResponseSchema, StoreCacheEntryResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import {
+  CacheGuard,
+  DeleteCacheEntryResponseSchema,
+  StoreCacheEntryResponseSchema,
+  UpdateCachePolicyResponseSchema,
+} from "#gen/recollect/v1/cache_pb.js";
 import {
   BatchCreateMemoriesResponseSchema,
   CreateMemoryResponseSchema,
@@ -159,6 +164,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
     recreate: answer,
   },
+  "/recollect.v1.CacheService/UpdateCachePolicy": {
+    call: (app, namespace, requestId) =>
+      json(
+        UpdateCachePolicyResponseSchema,
+        app.cache.updateCachePolicy({ namespace, requestId, policy: { guard: CacheGuard.CLOSED } }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.cache.updateCachePolicy({ namespace, requestId, policy: { guard: CacheGuard.OFF } }),
+  },
 };
 
 /** Served mutations without a request_id, each with the reason. */
@@ -174,7 +188,8 @@ async function stateOf(app: TestApp, namespace: string): Promise<unknown> {
   const { memories } = await app.memory.listMemories({ namespace });
   const { entries } = await app.cache.listCacheEntries({ namespace });
   const { stores, entryCount } = await app.cache.getCacheStats({ namespace });
-  return { memories, entries, stores, entryCount };
+  const { policy } = await app.cache.getCachePolicy({ namespace });
+  return { memories, entries, stores, entryCount, policy };
 }
 
 describe("a mutation that is repeated with its request_id", () => {

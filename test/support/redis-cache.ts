@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { RedisCachePolicyStore } from "../../src/adapters/redis/cache/policies.ts";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import { RedisClient } from "../../src/adapters/redis/connection/client.ts";
 import { createEmbeddingCache } from "../../src/adapters/redis/embedding/cache.ts";
@@ -10,6 +11,7 @@ import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespace-store.ts";
 import { connectionOf } from "../../src/app/redis-connection.ts";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
+import type { CachePolicyStore } from "../../src/ports/cache/policy-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { EmbeddingCache } from "../../src/ports/embedding/embedding-cache.ts";
 import { quiet } from "./quiet.ts";
@@ -18,6 +20,7 @@ import { removeAll, settingsOf } from "./redis/backend.ts";
 /** A cache under a private key prefix, with the layers below it. */
 export interface RedisCache extends AsyncDisposable {
   readonly cache: CacheStore;
+  readonly cachePolicies: CachePolicyStore;
   readonly embeddings: EmbeddingCache;
   readonly namespaces: RedisNamespaceStore;
   readonly keys: Keys;
@@ -67,6 +70,7 @@ export async function openRedisCache(
       client,
       model,
       cache,
+      cachePolicies: new RedisCachePolicyStore(namespaces),
       embeddings,
       namespaces: new RedisNamespaceStore(client, namespaces, () => undefined),
       close: async () => {
@@ -87,6 +91,9 @@ export async function openRedisCache(
     },
     get cache() {
       return opened.cache;
+    },
+    get cachePolicies() {
+      return opened.cachePolicies;
     },
     get embeddings() {
       return opened.embeddings;

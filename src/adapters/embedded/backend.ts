@@ -7,6 +7,7 @@ import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
+import { EmbeddedCachePolicyStore } from "./cache/policies.ts";
 import { EmbeddedCacheStore } from "./cache/store.ts";
 import { Damage } from "./database/damage.ts";
 import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
@@ -54,6 +55,8 @@ export interface EmbeddedBackendOptions {
   readonly disk?: Disk | undefined;
   /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
   readonly reserved?: ReservedSizes | undefined;
+  /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
+  readonly graphAbove?: number | undefined;
 }
 
 /**
@@ -137,10 +140,17 @@ async function openStores(
   const idempotencyRecords = new IdempotencyRecords(database);
   const pendingRows = new PendingRows(database);
   const keywords = new KeywordIndex(database);
-  const vectors = owner.use(openVectors(database, directory, { model, log }));
+  const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const memories = owner.use(openMemories({ ...common, pendingRows, log }));
-  const cache = owner.use(new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, { model, log }));
+  const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
+  const cache = owner.use(
+    new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {
+      model,
+      policies: cachePolicies,
+      log,
+    }),
+  );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
   const checked = selfCheck?.finished ?? Promise.resolve();
@@ -148,6 +158,7 @@ async function openStores(
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
     cache.clearEntryCache();
+    cachePolicies.clearCache();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {
     keywords,
@@ -162,6 +173,7 @@ async function openStores(
   return {
     memories,
     cache,
+    cachePolicies,
     secret,
     checked,
     indexes,
@@ -175,10 +187,11 @@ async function openStores(
 function openVectors(
   database: Database,
   { path }: DataDirectory,
-  { model, log }: { readonly model: VectorModel; readonly log: OperatorLog },
+  model: VectorModel,
+  { log, graphAbove }: EmbeddedBackendOptions,
 ): MemoryVectors {
   const directory = join(path, "vectors");
   mkdirSync(directory, { recursive: true });
   removeOldGraphs(directory, model.generation);
-  return new MemoryVectors(database, { model, directory, log });
+  return new MemoryVectors(database, { model, directory, log, graphAbove });
 }

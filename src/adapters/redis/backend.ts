@@ -3,6 +3,7 @@ import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMetrics } from "../../ports/metrics.ts";
+import { RedisCachePolicyStore } from "./cache/policies.ts";
 import { RedisCacheStore } from "./cache/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
@@ -86,6 +87,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     name: "redis",
     memories,
     cache,
+    cachePolicies: new RedisCachePolicyStore(namespaces),
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
     pendingMemories: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,

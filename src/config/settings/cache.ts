@@ -37,6 +37,15 @@ export const CACHE = {
     description:
       "The same for prompts whose words all align; equal to similarity_threshold switches the difference off.",
   }),
+  cacheGuard: setting({
+    env: "CACHE_GUARD",
+    yaml: "cache.guard",
+    kind: word("strict", "balanced", "closed", "off"),
+    fallback: "balanced",
+    reloadable: true,
+    description:
+      "How much the guard refuses of what is similar; a namespace may have its own (see docs/design/cache-lookup.md).",
+  }),
   cacheDefaultTtl: setting({
     env: "CACHE_DEFAULT_TTL",
     yaml: "cache.default_ttl",

@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { analyzePrompt } from "./analysis.ts";
-import { type GuardReason, type GuardVerdict, guardPrompts } from "./guard.ts";
+import { type GuardReason, type GuardVerdict, guardPrompts, reasonsAt } from "./guard.ts";
+import { GUARD_STRICTNESS, type GuardStrictness } from "./guard-strictness.ts";
 
-function guard(asked: string, stored: string, strict = true): GuardVerdict {
-  return guardPrompts(analyzePrompt(asked), analyzePrompt(stored), { strict });
+function guard(asked: string, stored: string): GuardVerdict {
+  return guardPrompts(analyzePrompt(asked), analyzePrompt(stored));
+}
+
+function reasons(asked: string, stored: string, strictness: GuardStrictness): readonly GuardReason[] {
+  return reasonsAt(guard(asked, stored), strictness);
 }
 
 // Written by hand for this test. A trap must be refused for (at least) the reason it stands under.
@@ -231,41 +236,41 @@ const PARAPHRASES: readonly (readonly [string, string])[] = [
 describe("guardPrompts", () => {
   for (const [reason, pairs] of Object.entries(TRAPS)) {
     it.each(pairs)(`refuses for ${reason}: %s | %s`, (asked, stored) => {
-      const verdict = guard(asked, stored);
-      expect(verdict.reasons).toContain(reason);
-      expect(verdict.aligned).toBe(false);
+      expect(reasons(asked, stored, "balanced")).toContain(reason);
+      expect(guard(asked, stored).aligned).toBe(false);
     });
   }
 
   it.each(VARIANTS)("accepts a surface variant: %s | %s", (asked, stored) => {
-    expect(guard(asked, stored)).toEqual({ reasons: [], aligned: true });
+    expect(guard(asked, stored)).toEqual({ conflicts: [], aligned: true });
   });
 
   it.each(PARAPHRASES)("leaves a paraphrase to the threshold: %s | %s", (asked, stored) => {
-    expect(guard(asked, stored)).toEqual({ reasons: [], aligned: false });
+    expect(guard(asked, stored)).toEqual({ conflicts: [], aligned: false });
   });
 
-  it("drops only the two policy reasons when it is not strict", () => {
+  it("drops only the two policy reasons at `closed`, and all at `off`", () => {
     for (const [reason, pairs] of Object.entries(TRAPS)) {
       for (const [asked, stored] of pairs) {
-        const verdict = guard(asked, stored, false);
-        if (reason === "SPECIFICITY" || reason === "SUBSTITUTION") expect(verdict.reasons).toEqual([]);
-        else expect(verdict.reasons).toContain(reason);
-        expect(verdict.aligned).toBe(false);
+        const closed = reasons(asked, stored, "closed");
+        if (reason === "SPECIFICITY" || reason === "SUBSTITUTION") expect(closed).toEqual([]);
+        else expect(closed).toContain(reason);
+        expect(reasons(asked, stored, "off")).toEqual([]);
       }
     }
   });
 
   it("refuses an analysis of another version", () => {
     const now = analyzePrompt("How do I bake bread?");
-    expect(guardPrompts(now, { ...now, version: now.version + 1 }).reasons).toEqual(["INCOMPARABLE"]);
+    const verdict = guardPrompts(now, { ...now, version: now.version + 1 });
+    expect(reasonsAt(verdict, "closed")).toEqual(["INCOMPARABLE"]);
   });
 
   it("accepts a prompt over the cap only for an equal prompt", () => {
     const long = "a long prompt ".repeat(20_000);
-    expect(guard(long, long)).toEqual({ reasons: [], aligned: true });
-    expect(guard(long, `${long}!`, false).reasons).toEqual(["INCOMPARABLE"]);
-    expect(guard(long, "a long prompt", false).reasons).toEqual(["INCOMPARABLE"]);
+    expect(guard(long, long)).toEqual({ conflicts: [], aligned: true });
+    expect(reasons(long, `${long}!`, "closed")).toEqual(["INCOMPARABLE"]);
+    expect(reasons(long, "a long prompt", "closed")).toEqual(["INCOMPARABLE"]);
   });
 });
 
@@ -285,8 +290,8 @@ describe("properties of the guard", () => {
 
   it("is symmetric", () => {
     fc.assert(
-      fc.property(anyText, anyText, fc.boolean(), (one, other, strict) => {
-        expect(guard(one, other, strict)).toEqual(guard(other, one, strict));
+      fc.property(anyText, anyText, (one, other) => {
+        expect(guard(one, other)).toEqual(guard(other, one));
       }),
       { numRuns: 2_000 },
     );
@@ -295,7 +300,23 @@ describe("properties of the guard", () => {
   it("accepts equal prompts", () => {
     fc.assert(
       fc.property(anyText, (text) => {
-        expect(guard(text, text)).toEqual({ reasons: [], aligned: true });
+        expect(guard(text, text)).toEqual({ conflicts: [], aligned: true });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("has all reasons of a looser strictness", () => {
+    fc.assert(
+      fc.property(anyText, anyText, (one, other) => {
+        const verdict = guard(one, other);
+        const counts = GUARD_STRICTNESS.map((strictness) => reasonsAt(verdict, strictness));
+        for (const [at, looser] of counts.entries()) {
+          for (const stricter of counts.slice(at))
+            expect(stricter).toEqual(expect.arrayContaining([...looser]));
+        }
+        expect(counts[0]).toEqual([]);
+        expect(counts.at(-1)).toEqual(verdict.conflicts.map(({ reason }) => reason));
       }),
       { numRuns: 1_000 },
     );
@@ -327,7 +348,7 @@ describe("properties of the guard", () => {
         const place = places[choice % places.length] ?? 0;
         const digit = (Number(text[place]) + step) % 10;
         const changed = `${text.slice(0, place)}${digit}${text.slice(place + 1)}`;
-        expect(guard(text, changed, false).reasons).not.toEqual([]);
+        expect(reasons(text, changed, "closed")).not.toEqual([]);
       }),
       { numRuns: 5_000 },
     );

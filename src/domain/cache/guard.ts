@@ -2,6 +2,12 @@ import type { PromptAnalysis, PromptItem } from "./analysis.ts";
 import { alignItems, areAntonyms, areOpposite } from "./guard-align.ts";
 import { compareNotation, differInWriting } from "./guard-notation.ts";
 import { compareOrder } from "./guard-order.ts";
+import {
+  compareStrictness,
+  type GuardStrictness,
+  type RefusingStrictness,
+  refusesFrom,
+} from "./guard-strictness.ts";
 
 /** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
 export type GuardReason =
@@ -40,19 +46,30 @@ export type GuardReason =
   /** A prompt was too long to be analysed, or the analyses are of two versions; only equal ones pass. */
   | "INCOMPARABLE";
 
-/** No reasons: the answer may be served. `aligned`: each content word has an equivalent on the other side. */
+/** A reason against serving, and the loosest strictness that refuses for it. */
+export interface GuardConflict {
+  readonly reason: GuardReason;
+  readonly from: RefusingStrictness;
+}
+
+/** What two prompts differ in. Independent of the strictness: {@link reasonsAt} applies one. */
 export interface GuardVerdict {
-  readonly reasons: readonly GuardReason[];
+  /** Each reason once, sorted. None: the answer may be served at every strictness. */
+  readonly conflicts: readonly GuardConflict[];
+  /** Each content word has an equivalent on the other side, and there is no conflict. */
   readonly aligned: boolean;
 }
 
-/** `strict` (default true) applies the two policy reasons, SPECIFICITY and SUBSTITUTION. */
-export interface GuardOptions {
-  readonly strict?: boolean;
+/** The reasons for which `strictness` refuses, sorted. None: the answer may be served. A stricter one has all of a looser. */
+export function reasonsAt({ conflicts }: GuardVerdict, strictness: GuardStrictness): readonly GuardReason[] {
+  return conflicts.filter(({ from }) => refusesFrom(from, strictness)).map(({ reason }) => reason);
 }
 
-const ACCEPTED: GuardVerdict = { reasons: [], aligned: true };
-const INCOMPARABLE: GuardVerdict = { reasons: ["INCOMPARABLE"], aligned: false };
+const ACCEPTED: GuardVerdict = { conflicts: [], aligned: true };
+const INCOMPARABLE: GuardVerdict = {
+  conflicts: [{ reason: "INCOMPARABLE", from: "closed" }],
+  aligned: false,
+};
 const LEFTOVER_REASONS = {
   number: "NUMBER",
   date: "DATE",
@@ -72,16 +89,12 @@ const MAX_SUBSTITUTED = 2;
  * doubt, and has no semantic knowledge: a paraphrase with one changed fact in words that it cannot align gets no reason
  * but is not `aligned`, and the similarity threshold decides.
  */
-export function guardPrompts(
-  asked: PromptAnalysis,
-  stored: PromptAnalysis,
-  options: GuardOptions = {},
-): GuardVerdict {
+export function guardPrompts(asked: PromptAnalysis, stored: PromptAnalysis): GuardVerdict {
   if (asked.version !== stored.version || asked.digest !== stored.digest) return INCOMPARABLE;
   // Alignment is greedy: one fixed order of the two makes the verdict symmetric.
   const order = compareTexts(asked.items, stored.items) || compareWhole(asked, stored);
   if (order === 0) return ACCEPTED;
-  return order < 0 ? compare(asked, stored, options) : compare(stored, asked, options);
+  return order < 0 ? compare(asked, stored) : compare(stored, asked);
 }
 
 // Almost all pairs differ in an early item, which is far cheaper than writing both out.
@@ -100,8 +113,9 @@ function compareWhole(left: PromptAnalysis, right: PromptAnalysis): number {
   return one < other ? -1 : 1;
 }
 
-function compare(left: PromptAnalysis, right: PromptAnalysis, { strict = true }: GuardOptions): GuardVerdict {
-  const reasons = new Set<GuardReason>(compareNotation(left.notation, right.notation));
+function compare(left: PromptAnalysis, right: PromptAnalysis): GuardVerdict {
+  const reasons = new Conflicts();
+  for (const reason of compareNotation(left.notation, right.notation)) reasons.add(reason);
   if (differInWriting(left.writing, right.writing)) reasons.add("CODE");
   const alignment = alignItems(left.items, right.items);
   if (left.language !== right.language && !isEqualText(left, right)) reasons.add("LANGUAGE");
@@ -123,11 +137,31 @@ function compare(left: PromptAnalysis, right: PromptAnalysis, { strict = true }:
   const complete = leftOver + rightOver === 0;
   const question = compareQuestions(left.question, right.question, complete);
   if (question === "refuse") reasons.add("QUESTION");
-  if (strict && reasons.size === 0 && !complete) {
-    if (leftOver === 0 || rightOver === 0) reasons.add("SPECIFICITY");
-    else if (Math.max(leftOver, rightOver) <= MAX_SUBSTITUTED) reasons.add("SUBSTITUTION");
+  if (reasons.size === 0 && !complete) {
+    if (leftOver === 0 || rightOver === 0) reasons.add("SPECIFICITY", "balanced");
+    else if (Math.max(leftOver, rightOver) <= MAX_SUBSTITUTED) reasons.add("SUBSTITUTION", "balanced");
   }
-  return { reasons: [...reasons].sort(), aligned: reasons.size === 0 && complete && question === "same" };
+  return { conflicts: reasons.sorted(), aligned: reasons.size === 0 && complete && question === "same" };
+}
+
+/** The reasons found so far, each with the loosest strictness that refuses for it. */
+class Conflicts {
+  readonly #from = new Map<GuardReason, RefusingStrictness>();
+
+  get size(): number {
+    return this.#from.size;
+  }
+
+  add(reason: GuardReason, from: RefusingStrictness = "closed"): void {
+    const known = this.#from.get(reason);
+    if (known === undefined || compareStrictness(from, known) < 0) this.#from.set(reason, from);
+  }
+
+  sorted(): GuardConflict[] {
+    return [...this.#from.keys()]
+      .sort()
+      .map((reason) => ({ reason, from: this.#from.get(reason) ?? "closed" }));
+  }
 }
 
 function isEqualText(left: PromptAnalysis, right: PromptAnalysis): boolean {
@@ -144,7 +178,7 @@ function isContent(item: PromptItem): boolean {
 function addLeftoverReasons(
   left: readonly PromptItem[],
   right: readonly PromptItem[],
-  reasons: Set<GuardReason>,
+  reasons: Conflicts,
 ): void {
   for (const [items, others] of [
     [left, right],
@@ -165,7 +199,7 @@ function addRoleReason(
   left: readonly PromptItem[],
   right: readonly PromptItem[],
   near: boolean,
-  reasons: Set<GuardReason>,
+  reasons: Conflicts,
 ): void {
   const persons = (items: readonly PromptItem[], owners: boolean): PromptItem[] =>
     items.filter((item) => item.kind === "pronoun" && item.text.endsWith("'s") === owners);
@@ -183,7 +217,7 @@ function addDenialReasons(
   left: PromptAnalysis,
   right: PromptAnalysis,
   [leftWords, rightWords]: readonly [readonly PromptItem[], readonly PromptItem[]],
-  reasons: Set<GuardReason>,
+  reasons: Conflicts,
 ): readonly PromptItem[] {
   const opposites = leftWords.flatMap((one) =>
     rightWords.filter((other) => areOpposite(one, other)).map((other) => [one, other]),
@@ -229,7 +263,7 @@ function addQuantifierReason(
   left: readonly string[],
   right: readonly string[],
   near: boolean,
-  reasons: Set<GuardReason>,
+  reasons: Conflicts,
 ): void {
   const [one, other] = [new Set(left), new Set(right)];
   const missing = left.some((word) => !other.has(word));
@@ -237,11 +271,7 @@ function addQuantifierReason(
   if (near ? missing || added : missing && added) reasons.add("QUANTIFIER");
 }
 
-function addModalityReason(
-  left: readonly string[],
-  right: readonly string[],
-  reasons: Set<GuardReason>,
-): void {
+function addModalityReason(left: readonly string[], right: readonly string[], reasons: Conflicts): void {
   const [one, other] = [new Set(left), new Set(right)];
   if (["if", "should", "must", "future"].some((mode) => one.has(mode) !== other.has(mode)))
     reasons.add("MODALITY");

@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { analyzePrompt } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { guardPrompts } from "./guard.ts";
+import { GUARD_STRICTNESS } from "./guard-strictness.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
 
 const NOW = 10_000;
-const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5 };
+const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5, strictness: "balanced" };
 
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */
@@ -43,7 +44,7 @@ describe("the prompts of this test", () => {
     [VETOED, false, true],
   ])("%s", (prompt, aligned, vetoed) => {
     const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt));
-    expect([verdict.aligned, verdict.reasons.length > 0]).toEqual([aligned, vetoed]);
+    expect([verdict.aligned, verdict.conflicts.length > 0]).toEqual([aligned, vetoed]);
   });
 });
 
@@ -114,9 +115,27 @@ describe("decideSemantic", () => {
     expect(decide(nearest, { maxAgeMs: 100 })).toMatchObject({ kind: "hit", entry: { id: ALIGNED } });
   });
 
-  it("misses with TOO_OLD, without an entry, when all are too old", () => {
-    const decision = decide([stored(ALIGNED, 1, NOW - 101)], { maxAgeMs: 100, floor: 0.9 });
-    expect(decision).toEqual({ kind: "miss", reason: "TOO_OLD", threshold: 0.9, guardReasons: [] });
+  it("misses with TOO_OLD when all are too old, and names the nearest", () => {
+    const nearest = [stored(VETOED, 0.97, NOW - 102), stored(ALIGNED, 0.96, NOW - 101)];
+    expect(decide(nearest, { maxAgeMs: 100, floor: 0.9 })).toEqual({
+      kind: "miss",
+      reason: "TOO_OLD",
+      nearestId: VETOED,
+      nearestSimilarity: 0.97,
+      threshold: 0.9,
+      guardReasons: ["NUMBER"],
+    });
+  });
+
+  it("names all reasons of the guard also below the threshold", () => {
+    const decision = decide([stored(VETOED, 0.1)]);
+    expect(decision).toMatchObject({
+      reason: "BELOW_THRESHOLD",
+      nearestSimilarity: 0.1,
+      guardReasons: ["NUMBER"],
+    });
+    expect(decide([stored(VETOED, 0.1)], { strictness: "off" })).toMatchObject({ guardReasons: [] });
+    expect(decide([stored(REWORDED, 0.1)])).toMatchObject({ reason: "BELOW_THRESHOLD", guardReasons: [] });
   });
 
   it("never serves below the floor, with any thresholds", () => {
@@ -137,6 +156,34 @@ describe("decideSemantic", () => {
         },
       ),
       { seed: 1, numRuns: 500 },
+    );
+  });
+
+  it("refuses for fewer reasons when it is looser", () => {
+    const substituted = [stored("How do I reset a forgotten account nickname?", 0.97)];
+    const outcomes = GUARD_STRICTNESS.map((strictness) => decide(substituted, { strictness }));
+    expect(outcomes.map((outcome) => (outcome.kind === "hit" ? "hit" : outcome.guardReasons))).toEqual([
+      "hit",
+      "hit",
+      ["SUBSTITUTION"],
+      ["SUBSTITUTION"],
+    ]);
+    expect(decide([stored(VETOED, 0.97)], { strictness: "closed" })).toMatchObject({
+      guardReasons: ["NUMBER"],
+    });
+    expect(decide([stored(VETOED, 0.97)], { strictness: "off" })).toMatchObject({ kind: "hit" });
+  });
+
+  it("never serves at a strictness what it refuses at a looser one", () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(fc.constantFrom(ASKED, ALIGNED, REWORDED, VETOED), share, (one, similarity) => {
+        const served = GUARD_STRICTNESS.map(
+          (strictness) => decide([stored(one, similarity)], { strictness }).kind === "hit",
+        );
+        expect(served).toEqual([...served].sort((a, b) => Number(b) - Number(a)));
+      }),
+      { seed: 1, numRuns: 300 },
     );
   });
 

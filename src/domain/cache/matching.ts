@@ -1,6 +1,7 @@
 import type { PromptAnalysis } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
-import { type GuardReason, type GuardVerdict, guardPrompts } from "./guard.ts";
+import { type GuardReason, type GuardVerdict, guardPrompts, reasonsAt } from "./guard.ts";
+import type { GuardStrictness } from "./guard-strictness.ts";
 import { isDue } from "./lifetime.ts";
 
 /** Which entries may be served, and from which similarity on. */
@@ -9,7 +10,9 @@ export interface MatchingPolicy {
   readonly threshold: number;
   /** For pairs whose words all align: surface variants. Equal to `threshold` switches the difference off. */
   readonly alignedThreshold: number;
-  /** A threshold given in the call: a minimum for both. */
+  /** How much the guard refuses. */
+  readonly strictness: GuardStrictness;
+  /** A threshold given in the call: a minimum for both, which cannot lower them. */
   readonly floor?: number;
   /** Answers older than this are not served, milliseconds. */
   readonly maxAgeMs?: number;
@@ -47,8 +50,9 @@ export function isTooOld(
 /**
  * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old or due, and decides on the first of
  * the others alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right answers
- * for 49 wrong ones at a similarity of 0.80). `verdictOn` gives the guard's verdict on an entry; a caller that has cached
- * the verdict passes a function of its own.
+ * for 49 wrong ones at a similarity of 0.80). A miss names the entry that was decided on, or the nearest of all when all are
+ * too old, with all that the guard refuses it for. `verdictOn` gives the guard's verdict on an entry; a caller that has
+ * cached the verdict passes a function of its own.
  */
 export function decideSemantic(
   prompt: PromptAnalysis,
@@ -58,18 +62,16 @@ export function decideSemantic(
   verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(prompt, analysis),
 ): Decision {
   const candidate = nearest.find(({ entry }) => !isTooOld(entry, policy, now) && !isDue(entry, now));
+  const named = candidate ?? nearest[0];
   const threshold = Math.max(policy.threshold, policy.floor ?? 0);
-  if (candidate === undefined) {
-    const reason = nearest.length === 0 ? "NOT_FOUND" : "TOO_OLD";
-    return { kind: "miss", reason, threshold, guardReasons: [] };
-  }
-  const { entry, similarity } = candidate;
+  if (named === undefined) return { kind: "miss", reason: "NOT_FOUND", threshold, guardReasons: [] };
+  const { entry, similarity } = named;
   const verdict = verdictOn(entry);
   const required = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
-  const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required };
-  if (similarity < required)
-    return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared, guardReasons: [] };
-  if (verdict.reasons.length > 0)
-    return { kind: "miss", reason: "GUARD", ...compared, guardReasons: verdict.reasons };
+  const guardReasons = reasonsAt(verdict, policy.strictness);
+  const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required, guardReasons };
+  if (candidate === undefined) return { kind: "miss", reason: "TOO_OLD", ...compared };
+  if (similarity < required) return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared };
+  if (guardReasons.length > 0) return { kind: "miss", reason: "GUARD", ...compared };
   return { kind: "hit", entry, similarity, threshold: required };
 }

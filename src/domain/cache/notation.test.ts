@@ -2,18 +2,20 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type NotationPair, readNotationPairs } from "../../../test/support/notation-pairs.ts";
 import { analyzePrompt } from "./analysis.ts";
-import { guardPrompts } from "./guard.ts";
+import { guardPrompts, reasonsAt } from "./guard.ts";
 import { compareNotation } from "./guard-notation.ts";
+import { DEFAULT_STRICTNESS } from "./guard-strictness.ts";
 import { type Notation, readNotation } from "./notation.ts";
 import { normalizePrompt } from "./scope.ts";
 
 const DIFFERENT = readNotationPairs("different");
 const SAME = readNotationPairs("same");
 
-/** Whether an answer to one prompt serves the other, were they alike to the embedding. */
+/** Whether an answer to one prompt serves the other by default, were they alike to the embedding. */
 function isServed({ one, other }: NotationPair): boolean {
   if (normalizePrompt(one) === normalizePrompt(other)) return true;
-  return guardPrompts(analyzePrompt(one), analyzePrompt(other)).reasons.length === 0;
+  const verdict = guardPrompts(analyzePrompt(one), analyzePrompt(other));
+  return reasonsAt(verdict, DEFAULT_STRICTNESS).length === 0;
 }
 
 const texts = (prompt: string): string[] => readNotation(prompt).map(({ text }) => text);

@@ -3,6 +3,7 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
+import type { CachePolicy } from "../../domain/cache/policy.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
 
@@ -31,6 +32,8 @@ export interface FoundEntries {
   readonly exact: CacheEntry | undefined;
   /** Nearest first. */
   readonly nearest: readonly Neighbour[];
+  /** The policy of the namespace, as it is at this moment; see CachePolicyStore. */
+  readonly policy: CachePolicy;
 }
 
 /** The entries of one fingerprint whose prompts are nearest to the vector, at most `limit`. */
@@ -93,8 +96,8 @@ export interface PutCacheEntryResult {
  */
 export interface CacheStore {
   /**
-   * Finds an entry by its id, the nearest ones, or both in one step: one round trip to a remote store. A store in this
-   * process returns or throws synchronously, so that the caller needs no timer.
+   * Finds an entry by its id, the nearest ones, or both in one step, and the policy of the namespace with them: one round
+   * trip to a remote store. A store in this process returns or throws synchronously, so that the caller needs no timer.
    */
   lookup(
     namespaceKey: NamespaceKey,

@@ -7,6 +7,7 @@ import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
+import type { CachePolicy } from "../../domain/cache/policy.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -40,6 +41,7 @@ const SETTINGS: CacheSettings = {
   strategy: "HYBRID",
   similarityThreshold: 0.85,
   alignedThreshold: 0.5,
+  guard: "balanced",
   defaultTtlMs: 1000,
   maxAgeMs: 86_400_000,
   maxEntries: 10,
@@ -88,18 +90,23 @@ interface FakeStore {
   ) => Promise<readonly Neighbour[]>;
   readonly both: (
     ...asked: [namespace: NamespaceKey, id: string, query: NearestQuery, now: number]
-  ) => Promise<FoundEntries>;
+  ) => Promise<Omit<FoundEntries, "policy">>;
+  /** Read with every query. */
+  readonly policy: CachePolicy;
   readonly claimRefresh: LookupCachePorts["store"]["claimRefresh"];
   readonly countLookup: LookupCachePorts["store"]["countLookup"];
 }
 
-function storeOf({ find, nearest, both, claimRefresh, countLookup }: FakeStore): LookupCachePorts["store"] {
+function storeOf(store: FakeStore): LookupCachePorts["store"] {
+  const { find, nearest, both, claimRefresh, countLookup, policy } = store;
   return {
     lookup: async (namespace, { id, nearest: query }, now) => {
-      if (id !== undefined && query !== undefined) return both(namespace, id, query, now);
+      if (id !== undefined && query !== undefined)
+        return { ...(await both(namespace, id, query, now)), policy };
       return {
         exact: id === undefined ? undefined : await find(namespace, id, now),
         nearest: query === undefined ? [] : await nearest(namespace, query, now),
+        policy,
       };
     },
     claimRefresh,
@@ -123,10 +130,12 @@ function portsWith(changes: Changes = {}) {
     both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [] })),
     claimRefresh: vi.fn<FakeStore["claimRefresh"]>(async () => true),
     countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
+    policy: {},
     ...changes.store,
   };
   const ports: LookupCachePorts = {
     store: storeOf(store),
+    guards: { saw: () => undefined },
     embedder:
       "embedder" in changes
         ? changes.embedder
@@ -164,10 +173,12 @@ describe("lookupCache fails open", () => {
       { store: { find: () => Promise.reject(new TypeError("bug")) } },
       "STORE_UNAVAILABLE",
     ],
-  ])("when %s", async (_, changes, reason) => {
+  ])("when %s", async (failure, changes, reason) => {
     const { ports, metrics } = portsWith(changes);
     const { decisionId, outcome } = await lookup(ports, INPUT, context());
-    expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
+    // The policy of the namespace comes with the exact read.
+    const guard = /exact|no error of ours/.test(failure) ? undefined : "balanced";
+    expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [], guard });
     expect(metrics.cacheLookup.mock.calls).toEqual([["miss", reason]]);
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
       entryId: "",
@@ -223,6 +234,7 @@ describe("lookupCache fails open", () => {
       reason: "SERVER_OVERLOADED",
       threshold: 0.85,
       guardReasons: [],
+      guard: "balanced",
     });
     expect(embed).not.toHaveBeenCalled();
     expect(store.nearest).not.toHaveBeenCalled();
@@ -480,6 +492,88 @@ describe("lookupCache", () => {
     await lookup(ports, { ...INPUT, ...input }, context());
     const scope = { tenant: "t", namespace: "default" };
     expect(vi.mocked(store.countLookup).mock.calls).toEqual([[scope, counted, NOW]]);
+  });
+});
+
+describe("the strictness of the guard", () => {
+  const SUBSTITUTED = "How do I reset a forgotten account nickname?";
+  const NEAREST = [
+    { entry: { ...ENTRY, prompt: SUBSTITUTED, analysis: analyzePrompt(SUBSTITUTED) }, similarity: 0.97 },
+  ];
+  const asked = { ...INPUT, prompt: "How do I reset a forgotten account password?" };
+  const near = (policy: CachePolicy, settings: Partial<CacheSettings> = {}) =>
+    portsWith({ store: { nearest: async () => NEAREST, policy }, settings }).ports;
+  const outcomeOf = async (ports: LookupCachePorts, input: LookupCacheInput = asked) =>
+    (await lookup(ports, input, context())).outcome;
+
+  it("is that of the call, else that of the namespace, else that of the settings", async () => {
+    const refused = { kind: "miss", reason: "GUARD", guardReasons: ["SUBSTITUTION"] };
+    expect(await outcomeOf(near({}))).toMatchObject({ ...refused, guard: "balanced" });
+    expect(await outcomeOf(near({}, { guard: "closed" }))).toMatchObject({ kind: "hit", match: "SEMANTIC" });
+    expect(await outcomeOf(near({ guard: "strict" }, { guard: "closed" }))).toMatchObject({
+      ...refused,
+      guard: "strict",
+    });
+    // An operator may set a namespace looser than its server.
+    expect(await outcomeOf(near({ guard: "off" }))).toMatchObject({ kind: "hit" });
+    const strict = { ...asked, guard: "strict" as const };
+    expect(await outcomeOf(near({ guard: "off" }), strict)).toMatchObject({ ...refused, guard: "strict" });
+    const closed = { ...asked, guard: "closed" as const };
+    expect(await outcomeOf(near({ guard: "off" }), closed)).toMatchObject({ kind: "hit" });
+  });
+
+  it.each<[string, CachePolicy, Partial<CacheSettings>, object]>([
+    ["the settings", {}, {}, { asked: "closed", allowed: "balanced" }],
+    ["its namespace", { guard: "strict" }, { guard: "off" }, { asked: "closed", allowed: "strict" }],
+  ])(
+    "must not be looser than that of %s, also where an entry matches exactly",
+    async (_, policy, settings, metadata) => {
+      const loose = { ...asked, guard: "closed" as const };
+      const refusal = { reason: "GUARD_TOO_LOOSE", detail: { metadata } };
+      for (const strategy of ["EXACT", "SEMANTIC", "HYBRID"] as const) {
+        const input = { ...loose, strategy };
+        const { ports } = portsWith({ store: { find: async () => ENTRY, policy }, settings });
+        await expect(lookup(ports, input, context())).rejects.toMatchObject(refusal);
+      }
+    },
+  );
+
+  it("does not apply to an exact match", async () => {
+    const { ports } = portsWith({ store: { find: async () => ENTRY }, settings: { guard: "strict" } });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", match: "EXACT" });
+  });
+
+  it("is unknown, and refused to no call, where the cache is off or the store is down", async () => {
+    const loose = { ...asked, guard: "off" as const };
+    const off = portsWith({ settings: { enabled: false } }).ports;
+    expect(await outcomeOf(off, loose)).toMatchObject({ reason: "DISABLED", guard: undefined });
+    const broken = portsWith({ store: { find: down } }).ports;
+    expect(await outcomeOf(broken, loose)).toMatchObject({ reason: "STORE_UNAVAILABLE", guard: undefined });
+  });
+
+  it("changes between two lookups of one prepared request, whose verdict is cached", async () => {
+    const prepared = prepareLookup(asked, context().caller);
+    const outcomes: string[] = [];
+    for (const guard of ["balanced", "off", "strict", "closed", "balanced"] as const) {
+      const call = { signal: new AbortController().signal, arrival: performance.now() };
+      const { outcome } = await lookupCache(
+        portsWith({
+          store: { nearest: async () => NEAREST, both: async () => ({ exact: undefined, nearest: NEAREST }) },
+          settings: { guard },
+        }).ports,
+        prepared,
+        call,
+      );
+      outcomes.push(outcome.kind === "hit" ? "hit" : outcome.reason);
+    }
+    expect(outcomes).toEqual(["GUARD", "hit", "GUARD", "hit", "GUARD"]);
+  });
+
+  it("is reported to the watch for each lookup that has read the policy", async () => {
+    const saw = vi.fn();
+    const ports = { ...near({ guard: "off" }), guards: { saw } };
+    await lookup(ports, { ...asked, strategy: "SEMANTIC" }, context());
+    expect(saw.mock.calls).toEqual([[{ tenant: "t", namespace: "default" }, { guard: "off" }]]);
   });
 });
 

@@ -2,14 +2,11 @@ import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
+import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import { isDue } from "../../domain/cache/lifetime.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
-import {
-  decideSemantic,
-  isTooOld,
-  type MatchingPolicy,
-  type Neighbour,
-} from "../../domain/cache/matching.ts";
+import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
+import { strictnessOf } from "../../domain/cache/policy.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore, FoundEntries, NearestQuery } from "../../ports/cache/cache-store.ts";
@@ -21,6 +18,7 @@ import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { abortable, Deadline, isTimeout } from "../deadline.ts";
+import type { GuardWatch } from "./guard-watch.ts";
 import {
   analysisOf,
   type CacheStrategy,
@@ -40,6 +38,8 @@ export interface CacheSettings {
   /** Undefined: the default of the model. */
   readonly similarityThreshold: number | undefined;
   readonly alignedThreshold: number;
+  /** Of namespaces that have none of their own; see strictnessOf. */
+  readonly guard: GuardStrictness;
   readonly defaultTtlMs: number;
   /** The upper bound of TTLs and of the age of served answers. */
   readonly maxAgeMs: number;
@@ -86,10 +86,13 @@ export type CacheOutcome =
       readonly nearestSimilarity?: number;
       readonly threshold: number;
       readonly guardReasons: readonly GuardReason[];
+      /** The strictness that applied; undefined: not known without the policy of the namespace. */
+      readonly guard: GuardStrictness | undefined;
     };
 
 export interface LookupCachePorts {
   readonly store: Pick<CacheStore, "lookup" | "countLookup" | "claimRefresh">;
+  readonly guards: Pick<GuardWatch, "saw">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
@@ -128,7 +131,7 @@ const WAITING_SHARE = 15 / 16;
 /**
  * Looks up an answer in the cache scope: exact match first, then semantic match. Fails open: when the store or the
  * embedder is slow or down, the outcome is a miss with its reason, within the lookup deadline. Rejects only when the call
- * was cancelled. Writes nothing itself; the store counts the outcome later.
+ * was cancelled, or with GUARD_TOO_LOOSE. Writes nothing itself; the store counts the outcome later.
  */
 export async function lookupCache(
   ports: LookupCachePorts,
@@ -138,7 +141,8 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
-  const call: LookupCall = { ports, lookup, now, settings, deadline, mayStore: context.mayStore ?? true };
+  const mayStore = context.mayStore ?? true;
+  const call: LookupCall = { ports, lookup, now, settings, deadline, mayStore, guard: undefined };
   let found: CacheOutcome;
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
@@ -148,7 +152,7 @@ export async function lookupCache(
     found = failOpen(call, error);
   }
   const decisionId = decisionToken(lookup, { ...decidedEntry(found), time: now }, ports.secret());
-  const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(found) : found;
+  const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
   count(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
@@ -158,7 +162,7 @@ export async function lookupCache(
 /** How long a caller may take to refresh an entry before another one may. */
 const REFRESH_MS = 60_000;
 
-/** The context of all steps of one lookup; settings and time do not change during it. */
+/** The context of all steps of one lookup. Settings and time do not change during it. */
 interface LookupCall {
   readonly ports: LookupCachePorts;
   readonly lookup: PreparedLookup;
@@ -167,6 +171,8 @@ interface LookupCall {
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
   readonly mayStore: boolean;
+  /** The strictness that applies, by the policy that the last step has read; undefined before the first. */
+  guard: GuardStrictness | undefined;
 }
 
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
@@ -174,18 +180,28 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const strategy = call.lookup.input.strategy ?? call.settings.strategy;
   const vector = strategy === "HYBRID" && embedder !== undefined ? cachedVector(call.lookup) : undefined;
   const both = vector === undefined ? undefined : await lookupBoth(call, vector);
-  const exact = both === undefined && strategy !== "SEMANTIC" ? await lookupExact(call) : both?.exact;
+  const first = both ?? (strategy === "SEMANTIC" ? undefined : await lookupExact(call));
+  if (first !== undefined) applyPolicy(call, first);
+  const exact = first?.exact;
   if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
     call.lookup.vector = undefined;
     const found = { entry: exact, similarity: 1, threshold: 0 };
     return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
-  if (both !== undefined) return decide(call, both.nearest);
+  if (both !== undefined) return decide(call, both);
   if (strategy === "EXACT" || embedder === undefined) {
     return miss(call, exact === undefined ? "NOT_FOUND" : "TOO_OLD");
   }
   const embedded = await embedPrompt(call, embedder);
   return decide(call, await lookupNearest(call, embedder, embedded));
+}
+
+/** Throws GUARD_TOO_LOOSE, also where an exact match needs no guard: so a call is right or wrong whatever is stored. */
+function applyPolicy(call: LookupCall, { policy }: FoundEntries): GuardStrictness {
+  const { ports, lookup, settings } = call;
+  ports.guards.saw(lookup.namespace, policy);
+  call.guard = strictnessOf(lookup.input.guard, policy, settings.guard);
+  return call.guard;
 }
 
 /**
@@ -215,6 +231,7 @@ async function refresh(
     nearestSimilarity: similarity,
     threshold,
     guardReasons: [],
+    guard: call.guard,
   };
 }
 
@@ -237,11 +254,11 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   }
 }
 
-async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<CacheEntry | undefined> {
+async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<FoundEntries> {
   try {
     const found = ports.store.lookup(lookup.namespace, { id: lookup.promptId }, now);
     // The embedded store returns synchronously: without timer and promises an exact hit takes some 4 us less (of 90).
-    return (found instanceof Promise ? await deadline.within(found) : found).exact;
+    return found instanceof Promise ? await deadline.within(found) : found;
   } catch (error) {
     throw new StepFailed("STORE_UNAVAILABLE", error);
   }
@@ -268,13 +285,11 @@ async function lookupNearest(
   call: LookupCall,
   embedder: Embedder,
   embedded: PromptVector,
-): Promise<readonly Neighbour[]> {
+): Promise<FoundEntries> {
   const { ports, lookup, now, deadline } = call;
   const { signal } = deadline;
-  const nearest = async (vector: PromptVector): Promise<readonly Neighbour[]> => {
-    const query = { nearest: nearestQuery(lookup, vector) };
-    return (await ports.store.lookup(lookup.namespace, query, now)).nearest;
-  };
+  const nearest = async (vector: PromptVector): Promise<FoundEntries> =>
+    ports.store.lookup(lookup.namespace, { nearest: nearestQuery(lookup, vector) }, now);
   let hasStarted = false;
   const searching = ports.work.run(workOf(call), signal, async () => {
     hasStarted = true;
@@ -283,7 +298,8 @@ async function lookupNearest(
     } catch (error) {
       if (!(error instanceof ModelChanged)) throw error;
       const [embeddedAgain] = await embedder.embed([lookup.input.prompt], signal, "LOOKUP");
-      return embeddedAgain === undefined ? [] : nearest(embeddedAgain);
+      if (embeddedAgain === undefined) throw new TypeError("the embedder gave no vector");
+      return nearest(embeddedAgain);
     }
   });
   try {
@@ -302,14 +318,17 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
 }
 
 /** The outcome of the semantic match. */
-function decide(call: LookupCall, nearest: readonly Neighbour[]): CacheOutcome {
+function decide(call: LookupCall, found: FoundEntries): CacheOutcome {
   const { lookup, now } = call;
+  const guard = applyPolicy(call, found);
   const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
-  const decision = decideSemantic(analysisOf(lookup), nearest, policyOf(call), now, verdict);
-  return decision.kind === "miss" ? decision : hit(call, "SEMANTIC", decision);
+  const policy = { ...policyOf(call), strictness: guard };
+  const decision = decideSemantic(analysisOf(lookup), found.nearest, policy, now, verdict);
+  return decision.kind === "miss" ? { ...decision, guard } : hit(call, "SEMANTIC", decision);
 }
 
-function policyOf({ ports, lookup, settings }: LookupCall): MatchingPolicy {
+/** Without the strictness of the guard. */
+function policyOf({ ports, lookup, settings }: LookupCall): Omit<MatchingPolicy, "strictness"> {
   const { threshold, maxAgeMs = settings.maxAgeMs } = lookup.input;
   return {
     threshold: settings.similarityThreshold ?? defaultThreshold(ports.embedder?.identity),
@@ -341,7 +360,7 @@ function failOpen(call: LookupCall, error: unknown): CacheOutcome {
 
 function miss(call: LookupCall, reason: MissReason): CacheOutcome {
   const { threshold, floor = 0 } = policyOf(call);
-  return { kind: "miss", reason, threshold: Math.max(threshold, floor), guardReasons: [] };
+  return { kind: "miss", reason, threshold: Math.max(threshold, floor), guardReasons: [], guard: call.guard };
 }
 
 function hit(
@@ -355,9 +374,9 @@ function hit(
   return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
-function shadowed({ entry, similarity, threshold }: Hit): CacheOutcome {
+function shadowed({ guard }: LookupCall, { entry, similarity, threshold }: Hit): CacheOutcome {
   const nearest = { nearestId: entry.id, nearestSimilarity: similarity };
-  return { kind: "miss", reason: "SHADOW", ...nearest, threshold, guardReasons: [] };
+  return { kind: "miss", reason: "SHADOW", ...nearest, threshold, guardReasons: [], guard };
 }
 
 function decidedEntry(outcome: CacheOutcome): Pick<Decided, "entryId" | "similarity"> {

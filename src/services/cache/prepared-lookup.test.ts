@@ -73,11 +73,11 @@ describe("a prepared lookup", () => {
   it("caches the last verdict by the etag of the entry", () => {
     const lookup = prepareLookup(INPUT, CALLER);
     const verdict = verdictOn(lookup, ENTRY);
-    expect(verdict).toEqual({ reasons: [], aligned: true });
+    expect(verdict).toEqual({ conflicts: [], aligned: true });
     expect(verdictOn(lookup, { ...ENTRY })).toBe(verdict);
     const denied = "How do I not bake bread?";
     const changed = { ...ENTRY, etag: "e2", prompt: denied, analysis: analyzePrompt(denied) };
-    expect(verdictOn(lookup, changed).reasons).toContain("NEGATION");
+    expect(verdictOn(lookup, changed).conflicts).toContainEqual({ reason: "NEGATION", from: "closed" });
     expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
   });
 

@@ -3,6 +3,7 @@ import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.
 import { decisionRecipient, sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
+import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
@@ -15,8 +16,10 @@ export interface LookupCacheInput {
   readonly cacheScope: CacheScope;
   /** Absent: that of the settings. */
   readonly strategy?: CacheStrategy;
-  /** A minimum for both thresholds of the settings. */
+  /** A minimum for both thresholds of the settings, which cannot lower them. */
   readonly threshold?: number;
+  /** Absent: that of the namespace, or of the settings. See strictnessOf. */
+  readonly guard?: GuardStrictness;
   readonly maxAgeMs?: number;
   /** Answers and counts a miss even when an entry matches. */
   readonly shadow: boolean;
@@ -80,7 +83,10 @@ export function analysisOf(lookup: PreparedLookup): PromptAnalysis {
   return lookup.analysis;
 }
 
-/** The guard's verdict on an entry. The last one is cached by the etag of the entry, because the guard takes 13 us. */
+/**
+ * The guard's verdict on an entry. The last one is cached by the etag of the entry, because the guard takes 13 us. It is the
+ * same at every strictness: what a strictness refuses is read from it (reasonsAt).
+ */
 export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry): GuardVerdict {
   if (lookup.lastVerdict?.etag !== etag) {
     lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis) };

@@ -19,6 +19,7 @@ import type { CacheStats, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
+import { fromGuard } from "./cache-policy.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, nonEmptyObject, toDurationMs } from "./common.ts";
 
 /** The prompt, and the conversation before it. */
@@ -164,6 +165,7 @@ export function fromMiss(miss: Miss): Outcome {
       reason: MissReasonProto[miss.reason],
       threshold: miss.threshold,
       guardReasons: miss.guardReasons.map((reason) => ProtoGuardReason[reason]),
+      guard: fromGuard(miss.guard),
       ...defined({ nearestSimilarity: miss.nearestSimilarity }),
     },
   };

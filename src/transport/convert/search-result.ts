@@ -11,7 +11,7 @@ import { fromSearchPlan } from "./search-plan.ts";
 
 /** One result; with `explain`, the parts of its score too. */
 export function searchResult(
-  { memory, ranked, similarity, matchedTerms }: FoundMemory,
+  { memory, ranked, similarity, redundancy, matchedTerms }: FoundMemory,
   namespace: string,
   explain: boolean,
 ): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
@@ -32,6 +32,7 @@ export function searchResult(
             fusedScore: ranked.fusedScore,
             recencyBoost: ranked.recencyBoost,
             importanceBoost: ranked.importanceBoost,
+            redundancy: redundancy ?? 0,
           },
         }
       : {}),

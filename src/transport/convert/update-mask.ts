@@ -31,13 +31,16 @@ export function toUpdatePaths(mask: FieldMask | undefined, memory: Memory): stri
   if (mask === undefined) return Object.keys(FIELDS).filter((path) => isSet(memory, path));
   if (mask.paths.includes("*")) return Object.keys(FIELDS);
   const unknown = mask.paths.filter((path) => FIELDS[path] === undefined);
-  if (unknown.length > 0) {
-    throw new RecollectError("REQUEST_INVALID", `update_mask: cannot be changed: ${unknown.join(", ")}`, {
-      metadata: { fields: "update_mask" },
-      violations: unknown.map((path) => ({ field: "update_mask", description: `${path} cannot be changed` })),
-    });
-  }
+  if (unknown.length > 0) throw unchangeablePaths(unknown);
   return mask.paths;
+}
+
+/** The error of an update mask with paths that are no fields, or that cannot be changed. */
+export function unchangeablePaths(paths: readonly string[]): RecollectError {
+  return new RecollectError("REQUEST_INVALID", `update_mask: cannot be changed: ${paths.join(", ")}`, {
+    metadata: { fields: "update_mask" },
+    violations: paths.map((path) => ({ field: "update_mask", description: `${path} cannot be changed` })),
+  });
 }
 
 export function toMutableFields(paths: readonly string[]): MutableField[] {

@@ -15,8 +15,8 @@ import {
 } from "../store-under-test.ts";
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
+import { evictionCases } from "./eviction.ts";
 import { listCases } from "./list.ts";
-import { policyCases } from "./policies.ts";
 import { refreshCases } from "./refresh.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
@@ -38,7 +38,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     listCases(subject);
     deleteCases(subject);
     boundCases(subject);
-    policyCases(subject);
+    evictionCases(subject);
     refreshCases(subject);
     rereadCases(subject);
     statsCases(subject);
@@ -354,6 +354,7 @@ function isolationCases(subject: CacheSubject): void {
       expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
         exact: undefined,
         nearest: [],
+        policy: {},
       });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }

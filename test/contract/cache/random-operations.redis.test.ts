@@ -17,6 +17,7 @@ const MAX_EMBEDDINGS = 20;
 /** Operations of the cache and the namespaces, without memories. */
 const OF_THE_CACHE: ReadonlySet<Operation["op"]> = new Set<Operation["op"]>([
   ...(["storeEntry", "deleteEntry", "lookup", "getEntry", "listEntries", "cacheStats"] as const),
+  ...(["getPolicy", "updatePolicy"] as const),
   ...(["deleteNamespace", "namespaces", "namespaceStats", "again", "wait", "restart"] as const),
 ]);
 
@@ -29,7 +30,10 @@ describe.skipIf(url === "")("on Redis", () => {
       await using opened = await openRedisCache(url, { identity });
       const counts = newRunCounts();
       const { memories } = referenceStores();
-      const stores = () => ({ cache: opened.cache, namespaces: opened.namespaces, memories });
+      const stores = () => {
+        const { cache, cachePolicies, namespaces } = opened;
+        return { cache, cachePolicies, namespaces, memories };
+      };
       const restart = () => opened.reopen();
       await runRandomly({ level: { ports: true }, runs: COUNTS.portRuns, seed: 20260102 }, async (all) => {
         const { tenant } = freshNamespaceKey();

@@ -58,11 +58,15 @@ export async function nearest(
   const { store, scope } = subject;
   const full = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
   const found = await findNearest(store, scope, full, now);
-  expect(await store.lookup(scope, {}, now)).toEqual({ exact: undefined, nearest: [] });
+  expect(await store.lookup(scope, {}, now)).toEqual({ exact: undefined, nearest: [], policy: {} });
   expect((await store.lookup(scope, { nearest: full }, now)).exact).toBeUndefined();
   for (const id of ["e1", "absent"]) {
     const exact = await find(subject, id, now);
-    expect(await store.lookup(scope, { id: id, nearest: full }, now)).toEqual({ exact, nearest: found });
+    expect(await store.lookup(scope, { id: id, nearest: full }, now)).toEqual({
+      exact,
+      nearest: found,
+      policy: {},
+    });
   }
   return found;
 }

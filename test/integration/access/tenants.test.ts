@@ -34,8 +34,11 @@ interface Place {
 
 interface Sample {
   readonly requests: (place: Place) => readonly JsonObject[];
-  /** The evidence that the call had an effect: it returns the tenant's own texts, counts, or changes data. */
-  readonly does: "shows" | "counts" | "changes";
+  /**
+   * The evidence that the call had an effect: it returns the tenant's own texts, its counts, or other values than to the other
+   * tenant, or it changes data.
+   */
+  readonly does: "shows" | "counts" | "differs" | "changes";
 }
 
 const SCOPE = { model: "a-model" };
@@ -43,6 +46,7 @@ const PROMPT = { text: "what is the colour?" };
 
 const shows = (requests: Sample["requests"]): Sample => ({ requests, does: "shows" });
 const counts = (requests: Sample["requests"]): Sample => ({ requests, does: "counts" });
+const differs = (requests: Sample["requests"]): Sample => ({ requests, does: "differs" });
 const changes = (requests: Sample["requests"]): Sample => ({ requests, does: "changes" });
 
 /** A call of each served method, which both tenants make with equal requests. */
@@ -81,6 +85,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   ListCacheEntries: shows(({ namespace }) => [{ namespace }]),
   DeleteCacheEntry: changes(({ namespace, entryId }) => [{ namespace, id: entryId, requestId: "same" }]),
   GetCacheStats: counts(({ namespace }) => [{ namespace }]),
+  GetCachePolicy: differs(({ namespace }) => [{ namespace }]),
+  UpdateCachePolicy: changes(({ namespace }) => [
+    { namespace, policy: { guard: "CACHE_GUARD_CLOSED" }, requestId: "same" },
+  ]),
 };
 
 /** Server-wide methods for operators: numbers and states, without names or texts of tenants. */
@@ -131,6 +139,8 @@ describe("two tenants with the same names", () => {
         memory: { ...memory, id, text: `tea ${id} of ${tenant}` },
       });
     }
+    const guard = tenant === "crimson" ? "CACHE_GUARD_STRICT" : "CACHE_GUARD_OFF";
+    await call(tenant, CacheService.method.updateCachePolicy, { namespace, policy: { guard } });
     // A namespace whose name identifies the tenant.
     await call(tenant, createMemory, { namespace: `${tenant}-own`, memory: { text: namespace } });
     const store = CacheService.method.storeCacheEntry;
@@ -159,6 +169,7 @@ describe("two tenants with the same names", () => {
       await call(tenant, getNamespaceStats, { namespace }),
       await call(tenant, CacheService.method.listCacheEntries, { namespace }),
       await call(tenant, CacheService.method.getCacheStats, { namespace }),
+      await call(tenant, CacheService.method.getCachePolicy, { namespace }),
     ];
   }
 
@@ -209,6 +220,8 @@ describe("two tenants with the same names", () => {
       if (sample.does === "counts") {
         const [memoryCount, entryCount] = tenant === "crimson" ? [2, 2] : [4, 4];
         expect(answers).toMatch(new RegExp(`"(memoryCount|entryCount)":(${memoryCount}|${entryCount})\\b`));
+      }
+      if (sample.does === "counts" || sample.does === "differs") {
         const others = await call(other, method, ...sample.requests(places[other]));
         expect(JSON.stringify(others)).not.toBe(answers);
       }

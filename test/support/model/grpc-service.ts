@@ -4,18 +4,22 @@ import {
   type JsonObject as ProtoJsonObject,
   toJson,
 } from "@bufbuild/protobuf";
-import { anyUnpack, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { anyUnpack, durationFromMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { expect } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import {
   type CacheEntry,
   CacheEntrySchema,
+  CacheGuard,
   type CachePromptSchema,
   type CacheScopeSchema,
+  type GetCachePolicyResponse,
+  GuardReason,
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReason,
   StoreCacheEntryResponse_NotStoredReason as NotStoredReason,
   CacheStrategy as Strategy,
+  type UpdateCachePolicyResponse,
 } from "#gen/recollect/v1/cache_pb.js";
 import {
   Memory_Kind as Kind,
@@ -26,6 +30,7 @@ import {
   OnDuplicate,
   Memory_State as State,
 } from "#gen/recollect/v1/memory_pb.js";
+import type { GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
 import { cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
@@ -189,20 +194,37 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       const { $typeName: _, ...stats } = await cache.getCacheStats({ namespace });
       return plain(Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Number(value)])));
     }
+    case "getPolicy":
+      return plain(shownPolicy(await cache.getCachePolicy({ namespace })));
+    case "updatePolicy": {
+      const policy = { guard: guardInit(input.guard), etag };
+      const updateMask = { paths: ["guard"] };
+      return plain(shownPolicy(await cache.updateCachePolicy({ namespace, policy, updateMask, ...request })));
+    }
     case "lookup": {
-      const { strategy, threshold, maxAgeMs, shadow } = input.options;
+      const { strategy, threshold, maxAgeMs, shadow, guard } = input.options;
       const { outcome } = await cache.lookupCache({
         namespace,
         prompt: promptInit(input.prompt),
         scope: scopeInit(input.scope),
         options: {
           shadow,
+          guard: guardInit(guard),
           ...(strategy === undefined ? {} : { strategy: Strategy[strategy] }),
           ...(threshold === undefined ? {} : { threshold }),
           ...(maxAgeMs === undefined ? {} : { maxAge: durationFromMs(maxAgeMs) }),
         },
       });
-      if (outcome.case !== "hit") return plain({ miss: MissReason[outcome.value?.reason ?? 0] });
+      if (outcome.case === "miss") {
+        const { reason, nearestSimilarity, guardReasons, guard: applied } = outcome.value;
+        return plain({
+          miss: MissReason[reason],
+          nearest: nearestSimilarity !== undefined,
+          guardReasons: guardReasons.map((one) => GuardReason[one]),
+          strictness: CacheGuard[applied].toLowerCase(),
+        });
+      }
+      if (outcome.case === undefined) throw new TypeError("a lookup without an outcome");
       const { match, entry, age } = outcome.value;
       const ageMs = Number(age?.seconds ?? 0n) * 1000 + (age?.nanos ?? 0) / 1e6;
       return plain({ [Match[match]]: shownEntry(entry), ageMs });
@@ -264,6 +286,8 @@ async function exportAll(
 export async function currentEtag(clients: Clients, input: OperationInput): Promise<string> {
   const { namespace } = input.at;
   try {
+    if (input.op === "updatePolicy")
+      return (await clients.cache.getCachePolicy({ namespace })).policy?.etag ?? "";
     if (input.op === "deleteEntry") {
       return (await clients.cache.getCacheEntry({ namespace, id: entryId(input) })).entry?.etag ?? "";
     }
@@ -289,6 +313,21 @@ function shown(memory: Memory | undefined): Shown {
 
 function shownEntry(entry: CacheEntry | undefined): Shown {
   return toJson(CacheEntrySchema, { ...(entry ?? create(CacheEntrySchema)), etag: "" });
+}
+
+function guardInit(guard: GuardStrictness | undefined): CacheGuard {
+  return guard === undefined
+    ? CacheGuard.UNSPECIFIED
+    : CacheGuard[guard.toUpperCase() as Uppercase<GuardStrictness>];
+}
+
+function shownPolicy({ policy, effectiveGuard }: GetCachePolicyResponse | UpdateCachePolicyResponse): object {
+  const { guard = CacheGuard.UNSPECIFIED, updateTime } = policy ?? {};
+  return {
+    guard: guard === CacheGuard.UNSPECIFIED ? "server's" : CacheGuard[guard].toLowerCase(),
+    effective: CacheGuard[effectiveGuard].toLowerCase(),
+    ...(updateTime === undefined ? {} : { updateTime: timestampMs(updateTime) }),
+  };
 }
 
 function countsOf(counts: { readonly memoryCount: number; readonly cacheEntryCount: number }): Answer {

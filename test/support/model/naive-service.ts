@@ -2,11 +2,19 @@ import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../../src/domain/cache/eviction.ts";
+import type { GuardReason } from "../../../src/domain/cache/guard.ts";
+import {
+  compareStrictness,
+  DEFAULT_STRICTNESS,
+  type GuardStrictness,
+} from "../../../src/domain/cache/guard-strictness.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
+import { cachePolicyEtag, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import { dot } from "../../../src/domain/embedding/vector.ts";
 import {
   cacheEntryNotFound,
+  guardTooLoose,
   invalidField,
   memoryNotFound,
   RecollectError,
@@ -238,6 +246,18 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         ...(await stores.cache.stats(scope, now)),
         maxEntries: context.cache.maxEntries,
       });
+    case "getPolicy":
+      return plain(shownPolicy(await stores.cachePolicies.get(scope)));
+    case "updatePolicy": {
+      const { guard } = input;
+      const current = await stores.cachePolicies.get(scope);
+      const policy = {
+        ...(guard === undefined ? {} : { guard }),
+        updateTime: Math.max(now, (current.updateTime ?? 0) + 1),
+      };
+      const expected = call.etag === "" ? cachePolicyEtag(current) : call.etag;
+      return plain(shownPolicy(await stores.cachePolicies.replace(scope, expected, policy, options)));
+    }
     case "lookup":
       return plain(await lookup(context, scope, input.prompt, input.scope, input.options));
   }
@@ -277,6 +297,7 @@ export async function currentEtag(context: NaiveContext, input: OperationInput):
     const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
     return (await findEntry(stores.cache, scope, id, now))?.etag ?? "";
   }
+  if (input.op === "updatePolicy") return cachePolicyEtag(await stores.cachePolicies.get(scope));
   const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
   const [memory] = await getAccessed(context, scope, [id]);
   return memory?.etag ?? "";
@@ -559,18 +580,31 @@ async function search(
   return { found, ranked: scored };
 }
 
-/** The outcome of a lookup: the response and how it matched, or the reason of a miss. */
+/** The policy, and the strictness that applies by it. */
+function shownPolicy({ guard, updateTime }: StoredCachePolicy): object {
+  return {
+    guard: guard ?? "server's",
+    effective: guard ?? DEFAULT_STRICTNESS,
+    ...(updateTime === undefined ? {} : { updateTime }),
+  };
+}
+
+/** The outcome of a lookup: the response and how it matched, or the reason of a miss and what explains it. */
 async function lookup(
   context: NaiveContext,
   scope: NamespaceKey,
   prompt: string,
   choice: CacheScopeChoice,
-  { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,
+  { strategy = "HYBRID", threshold, maxAgeMs, shadow, guard }: LookupOptions,
 ): Promise<unknown> {
   const { stores, now } = context;
+  const allowed = (await stores.cache.lookup(scope, {}, now)).policy.guard ?? DEFAULT_STRICTNESS;
+  const strictness: GuardStrictness = guard ?? allowed;
+  if (compareStrictness(strictness, allowed) < 0) throw guardTooLoose(strictness, allowed);
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
+    strictness,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
@@ -579,12 +613,12 @@ async function lookup(
     strategy === "SEMANTIC"
       ? undefined
       : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
-  const miss = (reason: string): unknown => {
+  const miss = (reason: string, nearest = false, guardReasons: readonly GuardReason[] = []): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
-    return { miss: reason };
+    return { miss: reason, nearest, guardReasons, strictness };
   };
   const hit = (kind: "EXACT" | "SEMANTIC", entry: CacheEntry): unknown => {
-    if (shadow) return miss("SHADOW");
+    if (shadow) return miss("SHADOW", true);
     stores.cache.countLookup(scope, { kind, id: entry.id }, now);
     return { [kind]: shownEntry(entry, scope.namespace), ageMs: now - entry.createTime };
   };
@@ -593,5 +627,7 @@ async function lookup(
   const vector = await embed(context, prompt);
   const nearest = await findNearest(stores.cache, scope, { fingerprint, vector, limit: 3 }, now);
   const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
-  return decision.kind === "hit" ? hit("SEMANTIC", decision.entry) : miss(decision.reason);
+  return decision.kind === "hit"
+    ? hit("SEMANTIC", decision.entry)
+    : miss(decision.reason, nearest.length > 0, decision.guardReasons);
 }

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { GUARD_STRICTNESS, type GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { MemoryKind, MemoryState, OnDuplicate } from "../../../src/domain/memory/memory.ts";
 import { foldCase } from "../../../src/domain/text/case-folding.ts";
@@ -77,6 +78,7 @@ export interface LookupOptions {
   readonly threshold?: number;
   readonly maxAgeMs?: number;
   readonly shadow: boolean;
+  readonly guard?: GuardStrictness;
 }
 
 /** A request of a caller. `request` gives it a request_id, with which `again` can replay it. */
@@ -170,6 +172,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly tagsAny?: readonly string[];
     }
   | { readonly op: "cacheStats" }
+  | {
+      readonly op: "updatePolicy";
+      /** Absent: it is cleared. */
+      readonly guard?: GuardStrictness;
+      readonly etag: Etag;
+      readonly request: boolean;
+    }
+  | { readonly op: "getPolicy" }
 );
 
 export type Operation =
@@ -558,6 +568,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
             threshold: fc.constantFrom(0, 0.7, 0.95).map(Math.fround),
             maxAgeMs: fc.constantFrom(1000, 60_000),
             shadow: fc.boolean(),
+            guard: fc.constantFrom(...GUARD_STRICTNESS),
           },
           { requiredKeys: ["shadow"] },
         ),
@@ -579,6 +590,14 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
     ],
     [2, fc.record({ op: op("deleteEntry"), at, prompt, scope, etag, request })],
     [2, fc.record({ op: op("cacheStats"), at })],
+    [
+      3,
+      fc.record(
+        { op: op("updatePolicy"), at, guard: fc.constantFrom(...GUARD_STRICTNESS), etag, request },
+        { requiredKeys: ["op", "at", "etag", "request"] },
+      ),
+    ],
+    [1, fc.record({ op: op("getPolicy"), at })],
     [
       5,
       fc.record({ op: op("again"), back: fc.nat({ max: 5 }), altered: fc.constantFrom(false, false, true) }),

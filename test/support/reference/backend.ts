@@ -1,12 +1,12 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
-import { referenceCacheStore } from "./cache-store.ts";
+import { referenceCachePolicyStore, referenceCacheStore } from "./cache-store.ts";
 import { referenceMemories } from "./memories.ts";
 import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
 /** The stores that hold data; the reference has them too. */
-export type Stores = Pick<Backend, "memories" | "cache" | "namespaces">;
+export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "namespaces">;
 
 /**
  * The reference that every store is compared with: slow, in memory, and simple enough to be verified by reading. It passes
@@ -17,6 +17,7 @@ export function referenceStores(universe: Universe = emptyUniverse()): Stores {
   return {
     memories: referenceMemories(universe),
     cache: referenceCacheStore(universe),
+    cachePolicies: referenceCachePolicyStore(universe),
     namespaces: referenceNamespaceStore(universe),
   };
 }

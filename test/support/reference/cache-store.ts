@@ -16,8 +16,13 @@ import {
   usedAgain,
 } from "../../../src/domain/cache/eviction.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
+import {
+  cachePolicyEtag,
+  NO_CACHE_POLICY,
+  type StoredCachePolicy,
+} from "../../../src/domain/cache/policy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
-import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
+import { cacheEntryNotFound, cachePolicyChanged, RecollectError } from "../../../src/domain/errors.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import type {
   CacheStore,
@@ -25,6 +30,7 @@ import type {
   PutCacheEntryOptions,
   PutCacheEntryResult,
 } from "../../../src/ports/cache/cache-store.ts";
+import type { CachePolicyStore } from "../../../src/ports/cache/policy-store.ts";
 import {
   byTime,
   idempotently,
@@ -181,6 +187,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     lookup: async (namespace, query, now) => ({
       exact: query.id === undefined ? undefined : find(namespace, query.id, now),
       nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
+      policy: universe.worlds.get(worldKeyOf(namespace))?.policy ?? NO_CACHE_POLICY,
     }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
@@ -268,5 +275,27 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         evictions: counters?.evictions ?? 0,
       };
     },
+  };
+}
+
+/** The reference implementation of CachePolicyStore. */
+export function referenceCachePolicyStore(universe: Universe): CachePolicyStore {
+  const get = (scope: NamespaceKey): StoredCachePolicy =>
+    universe.worlds.get(worldKeyOf(scope))?.policy ?? NO_CACHE_POLICY;
+  return {
+    get: async (scope) => get(scope),
+    replace: async (scope, expectedEtag, policy, options) =>
+      idempotently<StoredCachePolicy, undefined>(
+        universe,
+        worldKeyOf(scope),
+        options,
+        () => {
+          const etag = cachePolicyEtag(get(scope));
+          if (etag !== expectedEtag) throw cachePolicyChanged(etag);
+          worldOf(universe, scope).policy = writtenDown(policy);
+          return { result: policy, outcome: undefined };
+        },
+        () => get(scope),
+      ),
   };
 }

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
+import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
@@ -31,6 +32,7 @@ export interface World {
   readonly entries: Map<string, ReferenceEntry>;
   /** Until when an entry is being refreshed; a put makes another entry. */
   readonly claims: WeakMap<ReferenceEntry, number>;
+  policy: StoredCachePolicy;
   /** Uses of ids that were refused or evicted, the latest last. */
   readonly remembered: Map<string, number>;
   /** Of the last put. */
@@ -86,6 +88,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     sessions: new Map(),
     entries: new Map(),
     claims: new WeakMap(),
+    policy: NO_CACHE_POLICY,
     remembered: new Map(),
     order: "lru",
     clock: 0,

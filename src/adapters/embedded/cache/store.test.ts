@@ -6,6 +6,7 @@ import { Database } from "../database/database.ts";
 import { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { VectorModel } from "../vectors/vector-model.ts";
+import { EmbeddedCachePolicyStore } from "./policies.ts";
 import { EmbeddedCacheStore } from "./store.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -22,8 +23,10 @@ beforeEach(async () => {
   await database.write(() => ({ result: namespaces.findOrCreate(SCOPE) }));
   warnings = [];
   const log = { warn: (detail: object) => void warnings.push(detail) };
-  store = new EmbeddedCacheStore(database, namespaces, new IdempotencyRecords(database), {
+  const records = new IdempotencyRecords(database);
+  store = new EmbeddedCacheStore(database, namespaces, records, {
     model: new VectorModel(undefined, 1),
+    policies: new EmbeddedCachePolicyStore(database, namespaces, records),
     log,
   });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

@@ -32,6 +32,7 @@ import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { EntryScores } from "./entry-scores.ts";
+import type { EmbeddedCachePolicyStore } from "./policies.ts";
 import { RefreshClaims } from "./refresh-claims.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
@@ -44,6 +45,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
+  readonly #policies: Pick<EmbeddedCachePolicyStore, "read">;
   readonly #entries = new EntryCache();
   readonly #scores: EntryScores;
   readonly #claims = new RefreshClaims();
@@ -54,7 +56,15 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     database: Database,
     namespaces: NamespaceIds,
     idempotencyRecords: IdempotencyRecords,
-    { model, log }: { readonly model: VectorModel; readonly log: Log },
+    {
+      model,
+      policies,
+      log,
+    }: {
+      readonly model: VectorModel;
+      readonly policies: Pick<EmbeddedCachePolicyStore, "read">;
+      readonly log: Log;
+    },
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
@@ -69,6 +79,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       },
     });
     this.#model = model;
+    this.#policies = policies;
     this.#vectors = new ScopeVectors(database, model, log);
     this.#scores = new EntryScores(database);
     database.onChange("cache_entry", (row) => {
@@ -83,6 +94,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+      policy: this.#policies.read(namespace),
     };
   }
 

@@ -48,8 +48,16 @@ INSERT INTO memory_waiting (row, since, due_time, attempts, refused)
   WHERE NOT EXISTS (SELECT 1 FROM memory_vector v WHERE v.row = m.row);
 `;
 
-/** The additions of format 3: eviction policies. */
+/** The additions of format 3. */
 const FORMAT_3 = `
+CREATE TABLE cache_policy (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  record TEXT NOT NULL
+) STRICT;
+`;
+
+/** The additions of format 4: eviction policies. */
+const FORMAT_4 = `
 -- What eviction.ts scores by. Until now every entry was scored by its last use. Without a cost: see DEFAULT_COST.
 ALTER TABLE cache_entry_use ADD COLUMN score_order TEXT NOT NULL DEFAULT 'lru';
 ALTER TABLE cache_entry_use ADD COLUMN uses REAL NOT NULL DEFAULT 1;
@@ -108,10 +116,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 0, to: 1, sql: SCHEMA },
   { from: 1, to: 2, sql: FORMAT_2 },
   { from: 2, to: 3, sql: FORMAT_3 },
+  { from: 3, to: 4, sql: FORMAT_4 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

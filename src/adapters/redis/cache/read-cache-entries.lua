@@ -1,9 +1,12 @@
--- Reads cache entries of one or several namespaces, in the order of entries.
+-- Reads cache entries of one or several namespaces, in the order of entries, and the policies of these namespaces.
+-- entries: the keys of the entries, and behind them those of the policies, one for each of scopes.
 -- scopes: name (tenant:namespace), namespace_id as the caller knows it, and how many of the entries are in it.
 -- versions: of each entry, the version that the caller has ('': none), or '-' where no entry is requested.
--- Answers the generation of the vectors, and for each entry 1 when the caller has it, 0 when there is none, {version,
--- record}, or {namespace_id} where the namespace has another one (false: it does not exist).
-local answers = { redis.call('HGET', meta, 'generation') }
+-- Answers the generation of the vectors, the record of each policy (false: there is none), and for each entry 1 when the
+-- caller has it, 0 when there is none, {version, record}, or {namespace_id} where the namespace has another one (false: it
+-- does not exist).
+local policies = {}
+local answers = { redis.call('HGET', meta, 'generation'), policies }
 
 local function answer(entry, version)
   if version == '-' then return 0 end
@@ -14,14 +17,15 @@ local function answer(entry, version)
 end
 
 local nth = 0
-for _, scope in ipairs(scopes) do
+for at, scope in ipairs(scopes) do
   local namespace_id = redis.call('HGET', namespaces, scope.name)
+  policies[at] = redis.call('HGET', entries[#versions + at], 'rec')
   for _ = 1, tonumber(scope.count) do
     nth = nth + 1
     if namespace_id == scope.namespace_id then
-      answers[nth + 1] = answer(entries[nth], versions[nth])
+      answers[nth + 2] = answer(entries[nth], versions[nth])
     else
-      answers[nth + 1] = { namespace_id }
+      answers[nth + 2] = { namespace_id }
     end
   end
 end

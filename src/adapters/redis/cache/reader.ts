@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
+import type { CachePolicy } from "../../../domain/cache/policy.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -8,6 +9,7 @@ import { type NamespaceRedisKeys, type PartitionKeys, scopeName } from "../names
 import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { CachedEntry, EntryCache } from "./entry-cache.ts";
+import { policyOf } from "./policies.ts";
 
 /** The reply for one entry: the cached version is current, it is absent, its new version, or the current namespaceId. */
 type EntryReply =
@@ -22,8 +24,12 @@ const READ = defineScript({
   keys: ["meta", "namespaces", list("entries")],
   arguments: [rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
   reply: (reply) => {
-    const [generation, ...entries] = listOf(reply);
-    return { generation: numberOf(generation), entries: entries.map(entryReply) };
+    const [generation, policies, ...entries] = listOf(reply);
+    return {
+      generation: numberOf(generation),
+      policies: listOf(policies),
+      entries: entries.map(entryReply),
+    };
   },
 });
 
@@ -47,6 +53,8 @@ export interface CacheRead {
   readonly entry: CacheEntry | undefined;
   /** The generation of the vectors in the partition. */
   readonly generation: number;
+  /** The policy of the namespace. */
+  readonly policy: CachePolicy;
 }
 
 /** A read of one entry that is queued, or has been sent. */
@@ -87,11 +95,16 @@ export class CacheReader {
 
   /** The entry, unless it has expired. */
   async find(scope: NamespaceKey, id: string, now: number): Promise<CacheEntry | undefined> {
+    return liveAt(now, (await this.readIn(scope, id))?.entry);
+  }
+
+  /** As `read`, in a namespace of which only the name is known; undefined when it does not exist. */
+  async readIn(scope: NamespaceKey, id?: string): Promise<CacheRead | undefined> {
     for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return undefined;
       const read = await this.read(scope, namespace, id);
-      if (read !== undefined) return liveAt(now, read.entry);
+      if (read !== undefined) return read;
     }
     throw namespaceIsChanging();
   }
@@ -123,16 +136,23 @@ export class CacheReader {
   }
 
   #send({ meta, namespaces }: PartitionKeys, reads: readonly PendingRead[]): void {
+    const scopes = scopesOf(reads);
     const input = {
       meta,
       namespaces,
-      entries: reads.map(({ key }) => key),
-      scopes: scopesOf(reads),
+      entries: [...reads.map(({ key }) => key), ...scopes.map(({ cachePolicy }) => cachePolicy)],
+      scopes,
       versions: reads.map(({ id, cached }) => (id === undefined ? NO_ENTRY : (cached?.version ?? ""))),
     };
     this.#client.run(READ, input, { weight: reads.length }).then(
-      ({ generation, entries }) => {
-        for (const [nth, read] of reads.entries()) this.#settle(read, entries[nth] ?? "absent", generation);
+      ({ generation, policies, entries }) => {
+        let nth = 0;
+        for (const [at, { count }] of scopes.entries()) {
+          for (const read of reads.slice(nth, nth + count)) {
+            this.#settle(read, entries[nth] ?? "absent", { generation, policy: policies[at] });
+            nth += 1;
+          }
+        }
       },
       (error: unknown) => {
         for (const { reject } of reads) reject(error);
@@ -143,36 +163,52 @@ export class CacheReader {
   #settle(
     { scope, id, key, cached, resolve, reject }: PendingRead,
     reply: EntryReply,
-    generation: number,
+    read: { readonly generation: number; readonly policy: Reply | undefined },
   ): void {
-    if (reply === "unchanged") resolve({ entry: cached?.entry, generation });
-    else if (reply === "absent") {
-      if (cached !== undefined) this.#entries.delete(key);
-      resolve({ entry: undefined, generation });
-    } else if ("namespaceId" in reply) {
+    if (typeof reply !== "string" && "namespaceId" in reply) {
       this.#namespaces.correct(scope, reply.namespaceId);
       resolve(undefined);
-    } else {
-      try {
+      return;
+    }
+    try {
+      const { generation } = read;
+      const policy = policyOf(read.policy);
+      if (reply === "unchanged") resolve({ entry: cached?.entry, generation, policy });
+      else if (reply === "absent") {
+        if (cached !== undefined) this.#entries.delete(key);
+        resolve({ entry: undefined, generation, policy });
+      } else {
         const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
         this.#entries.set(key, { version: reply.version, entry });
-        resolve({ entry, generation });
-      } catch (error) {
-        // A damaged record only fails this read.
-        reject(error);
+        resolve({ entry, generation, policy });
       }
+    } catch (error) {
+      // A damaged record only fails this read.
+      reject(error);
     }
   }
 }
 
+/** Consecutive reads of one namespace. */
+interface ReadScope {
+  readonly name: string;
+  readonly namespaceId: string;
+  /** The key of its policy. */
+  readonly cachePolicy: string;
+  count: number;
+}
+
 /** Groups consecutive reads of one namespace, whose id the script then looks up once. */
-function scopesOf(reads: readonly PendingRead[]): { name: string; namespaceId: string; count: number }[] {
-  const scopes: { name: string; namespaceId: string; count: number }[] = [];
+function scopesOf(reads: readonly PendingRead[]): ReadScope[] {
+  const scopes: ReadScope[] = [];
   for (const { scope, namespace } of reads) {
     const name = scopeName(scope);
     const last = scopes.at(-1);
     if (last?.name === name && last.namespaceId === namespace.namespaceId) last.count += 1;
-    else scopes.push({ name, namespaceId: namespace.namespaceId, count: 1 });
+    else {
+      const { namespaceId, cachePolicy } = namespace;
+      scopes.push({ name, namespaceId, cachePolicy, count: 1 });
+    }
   }
   return scopes;
 }

@@ -2,7 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -75,7 +77,7 @@ export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #options: CacheSearchOptions;
-  readonly #scopes = new LRUCache<string, ScopeSize>({ max: MAX_SCOPES });
+  readonly #scopes = new LRUCache<string, ScopeSize>(atMostEntries(MAX_SCOPES));
 
   constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
     this.#client = client;
@@ -93,20 +95,22 @@ export class CacheSearch {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
+    let policy = NO_CACHE_POLICY;
     const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
       const { read, found } = await this.#searchRound(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
+      policy = read?.policy ?? NO_CACHE_POLICY;
       if (found === MODEL_CHANGED) return MODEL_CHANGED;
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
-      if (enough) return { exact, nearest: live.slice(0, query.limit) };
+      if (enough) return { exact, nearest: live.slice(0, query.limit), policy };
       // Expired entries crowded out others. The next round asks for twice as many, up to MAX_RESULTS.
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
       return attempt();
     };
-    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [] }) });
+    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [], policy }) });
   }
 
   /**
@@ -193,7 +197,9 @@ export class CacheSearch {
   #plan(eligible: number | undefined, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
     if (eligible === undefined) return "";
-    const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
+    // How many entries the index has is not known, and matters only for scopes of more than a thousand.
+    const efRuntime = Math.max(MIN_EF, hnsw.efRuntime);
+    const plan = planKnn({ algorithm, eligible, indexed: eligible, limit, efRuntime });
     return plan.policy === "ADHOC_BF"
       ? "HYBRID_POLICY ADHOC_BF"
       : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;

@@ -15,6 +15,7 @@ import {
   LookupCounts,
   type NamespaceLookups,
 } from "../../../domain/cache/lookup-counts.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
 import type {
@@ -45,7 +46,7 @@ import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
 import { type PutOutcome, putReply } from "./put-reply.ts";
-import { CacheReader } from "./reader.ts";
+import { CacheReader, liveAt } from "./reader.ts";
 import { CACHE, cacheInput, packRule, SCORES } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
@@ -171,7 +172,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     now: number,
   ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
-    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
+    const read = await this.#reader.readIn(namespace, id);
+    return { exact: liveAt(now, read?.entry), nearest: [], policy: read?.policy ?? NO_CACHE_POLICY };
   }
 
   list(

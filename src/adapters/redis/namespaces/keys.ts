@@ -282,6 +282,11 @@ export class NamespaceRedisKeys {
     return this.#key("cache:refreshing");
   }
 
+  /** HASH: etag and record of the cache policy; absent: it was never changed. */
+  get cachePolicy(): string {
+    return this.#key("cache:policy");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -306,6 +311,7 @@ export class NamespaceRedisKeys {
       this.cacheFields,
       this.cacheSizes,
       this.cacheRefreshing,
+      this.cachePolicy,
     ];
   }
 

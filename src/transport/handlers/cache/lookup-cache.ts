@@ -6,6 +6,7 @@ import {
   prepareLookup,
 } from "../../../services/cache/prepared-lookup.ts";
 import { fromMiss, toCacheScope, toPrompt, toStrategy } from "../../convert/cache.ts";
+import { toGuard } from "../../convert/cache-policy.ts";
 import { defined, toDurationMs } from "../../convert/common.ts";
 import { HitEncoder } from "../../convert/hit-bytes.ts";
 import { type PreparingHandler, required } from "../../handler.ts";
@@ -52,6 +53,7 @@ function toInput(
     ...defined({
       strategy: options === undefined ? undefined : toStrategy(options.strategy),
       threshold: options?.threshold,
+      guard: options === undefined ? undefined : toGuard(options.guard),
       maxAgeMs: toDurationMs(options?.maxAge),
     }),
   };

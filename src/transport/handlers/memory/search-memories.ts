@@ -44,6 +44,7 @@ export function searchMemoriesHandler(
         limit: request.limit === 0 ? DEFAULT_LIMIT : request.limit,
         recencyWeight: request.recencyWeight,
         importanceWeight: request.importanceWeight,
+        diversity: request.diversity,
         fitting: (all) => fittingResults(all, { namespace, maxBytes, explain }),
         ...defined({ minSimilarity: request.minSimilarity }),
       },

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file recollect/v1/cache.proto.
@@ -385,8 +385,10 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   strategy: CacheStrategy;
 
   /**
-   * Minimum cosine similarity of a match by meaning, 0 to 1, for all pairs. Unset: the server's
-   * CACHE_SIMILARITY_THRESHOLD (0.85), or 0.50 for a pair whose words all align.
+   * A hard floor: the minimum cosine similarity of any match by meaning, 0 to 1, whether or not the words of both prompts
+   * all align. It can only raise the thresholds of the server, which apply as well: CACHE_SIMILARITY_THRESHOLD (by default
+   * that of the model of the vectors), and cache.aligned_threshold (0.50 unless set) for a pair whose words all align. An
+   * exact match needs no similarity.
    *
    * @generated from field: optional float threshold = 2;
    */
@@ -420,6 +422,14 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
    * @generated from field: bool shadow = 6;
    */
   shadow: boolean;
+
+  /**
+   * How much the guard refuses; see CacheGuard. Looser than the namespace's, or the server's where the namespace has
+   * none: INVALID_ARGUMENT with GUARD_TOO_LOOSE.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 7;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -582,21 +592,23 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
   reason: LookupCacheResponse_Miss_Reason;
 
   /**
-   * Cosine similarity of the nearest stored prompt in the scope; unset when there is none, or without a search.
+   * Cosine similarity of the nearest stored prompt in the scope: the one that was decided on, or the nearest of all where
+   * all are older than max_age. Unset when there is none, or without a search.
    *
    * @generated from field: optional float nearest_similarity = 2;
    */
   nearestSimilarity?: number | undefined;
 
   /**
-   * The threshold of the similarity.
+   * The similarity that this pair of prompts needed: higher than nearest_similarity when reason is BELOW_THRESHOLD.
    *
    * @generated from field: float threshold = 3;
    */
   threshold: number;
 
   /**
-   * The differences that the guard found, when reason is GUARD.
+   * For what `guard` refuses an answer to that nearest prompt, whatever the reason of the miss is: a pair below the
+   * threshold with guard reasons would also be refused above it.
    *
    * @generated from field: repeated recollect.v1.GuardReason guard_reasons = 4;
    */
@@ -608,6 +620,13 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
    * @generated from field: recollect.v1.CacheLease lease = 5;
    */
   lease?: CacheLease | undefined;
+
+  /**
+   * The strictness that applied. UNSPECIFIED when the cache is switched off, or the store did not answer.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 6;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -1726,6 +1745,156 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
 
 /**
+ * How the cache of one namespace behaves, where that differs from the settings of the server.
+ *
+ * @generated from message recollect.v1.CachePolicy
+ */
+export declare type CachePolicy = Message<"recollect.v1.CachePolicy"> & {
+  /**
+   * How much the guard refuses. UNSPECIFIED: the server's CACHE_GUARD applies.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 1;
+   */
+  guard: CacheGuard;
+
+  /**
+   * Output only, as in Memory: a value in a request is ignored. When it was last changed; unset when it never was.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 2;
+   */
+  updateTime?: Timestamp | undefined;
+
+  /**
+   * A hash of the policy. If it is set in an update, it must be the current one.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message recollect.v1.CachePolicy.
+ * Use `create(CachePolicySchema)` to create a new message.
+ */
+export declare const CachePolicySchema: GenMessage<CachePolicy>;
+
+/**
+ * Request of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyRequest
+ */
+export declare type GetCachePolicyRequest = Message<"recollect.v1.GetCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyRequest.
+ * Use `create(GetCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const GetCachePolicyRequestSchema: GenMessage<GetCachePolicyRequest>;
+
+/**
+ * Response of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyResponse
+ */
+export declare type GetCachePolicyResponse = Message<"recollect.v1.GetCachePolicyResponse"> & {
+  /**
+   * The namespace's own policy.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The strictness of lookups that name none: the policy's, or the server's CACHE_GUARD.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyResponse.
+ * Use `create(GetCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const GetCachePolicyResponseSchema: GenMessage<GetCachePolicyResponse>;
+
+/**
+ * Request of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyRequest
+ */
+export declare type UpdateCachePolicyRequest = Message<"recollect.v1.UpdateCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The new values. If its etag is set, it must be the current one.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 2;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The fields to update from `policy`: guard. `*` means all of them. Unset means those that are set. A named field that is
+   * not set is cleared: the server's setting applies again.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: the retry changes nothing and returns the policy as it now is.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyRequest.
+ * Use `create(UpdateCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyRequestSchema: GenMessage<UpdateCachePolicyRequest>;
+
+/**
+ * Response of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyResponse
+ */
+export declare type UpdateCachePolicyResponse = Message<"recollect.v1.UpdateCachePolicyResponse"> & {
+  /**
+   * As it is now stored.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * As in GetCachePolicyResponse.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyResponse.
+ * Use `create(UpdateCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyResponseSchema: GenMessage<UpdateCachePolicyResponse>;
+
+/**
  * One message of an import.
  *
  * @generated from message recollect.v1.ImportCacheEntriesRequest
@@ -1879,6 +2048,59 @@ export enum CacheStrategy {
  * Describes the enum recollect.v1.CacheStrategy.
  */
 export declare const CacheStrategySchema: GenEnum<CacheStrategy>;
+
+/**
+ * How much the content guard refuses. The guard compares the prompt of a lookup with the nearest stored one; equal prompts
+ * (MATCH_EXACT) are served at every strictness, and no strictness serves an answer of another scope or tenant.
+ *
+ * Which one applies: that of the call; without it that of the namespace (UpdateCachePolicy); without it the server's
+ * CACHE_GUARD. A call may be as strict as it likes, and never looser than its namespace, or than the server where the
+ * namespace has none: that is INVALID_ARGUMENT with GUARD_TOO_LOOSE. An operator may set a namespace to any of them.
+ *
+ * @generated from enum recollect.v1.CacheGuard
+ */
+export enum CacheGuard {
+  /**
+   * That of the namespace, or the server's CACHE_GUARD: BALANCED unless set.
+   *
+   * @generated from enum value: CACHE_GUARD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Refuses in every doubt.
+   *
+   * @generated from enum value: CACHE_GUARD_STRICT = 1;
+   */
+  STRICT = 1,
+
+  /**
+   * Refuses what CLOSED refuses, an unknown word in place of another, and a word that restricts one prompt alone.
+   *
+   * @generated from enum value: CACHE_GUARD_BALANCED = 2;
+   */
+  BALANCED = 2,
+
+  /**
+   * Refuses what a closed class of words or a notation shows: numbers, units, dates, negation, opposites, names, code,
+   * quantifiers, modality, direction, order, roles, other questions, and what the rules cannot read.
+   *
+   * @generated from enum value: CACHE_GUARD_CLOSED = 3;
+   */
+  CLOSED = 3,
+
+  /**
+   * Refuses nothing: the similarity alone decides. While it is set, /ready and metrics show it.
+   *
+   * @generated from enum value: CACHE_GUARD_OFF = 4;
+   */
+  OFF = 4,
+}
+
+/**
+ * Describes the enum recollect.v1.CacheGuard.
+ */
+export declare const CacheGuardSchema: GenEnum<CacheGuard>;
 
 /**
  * Why the content guard found two prompts to be different questions.
@@ -2042,6 +2264,8 @@ export declare const CacheService: GenService<{
    * that reason, never an error. A lookup writes nothing, except that one of them is given the refresh of an answer that is
    * due (REASON_REFRESH); hits count for eviction and for GetCacheStats a moment later.
    *
+   * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
+   *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
   lookupCache: {
@@ -2192,6 +2416,30 @@ export declare const CacheService: GenService<{
     methodKind: "unary";
     input: typeof GetCacheStatsRequestSchema;
     output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * Returns the cache policy of a namespace, which goes before the settings of the server. That of an unknown namespace, or
+   * of one whose policy was never changed, is empty.
+   *
+   * @generated from rpc recollect.v1.CacheService.GetCachePolicy
+   */
+  getCachePolicy: {
+    methodKind: "unary";
+    input: typeof GetCachePolicyRequestSchema;
+    output: typeof GetCachePolicyResponseSchema;
+  },
+  /**
+   * Changes the cache policy of a namespace, and creates the namespace if it does not exist. The next lookup on every
+   * server of the store follows it. Needs the role operator: a namespace may be looser than its server, which no call may.
+   *
+   * Errors: ABORTED with ETAG_MISMATCH.
+   *
+   * @generated from rpc recollect.v1.CacheService.UpdateCachePolicy
+   */
+  updateCachePolicy: {
+    methodKind: "unary";
+    input: typeof UpdateCachePolicyRequestSchema;
+    output: typeof UpdateCachePolicyResponseSchema;
   },
   /**
    * Imports a stream of exported entries; resumable. gRPC only. Not served yet.

@@ -386,6 +386,15 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;
    */
   SERVER_OVERLOADED = 46,
+
+  /**
+   * INVALID_ARGUMENT. A lookup names a strictness of the guard (`asked`) that is looser than the one of its namespace, or of
+   * the server where the namespace has none (`allowed`). UpdateCachePolicy, by an operator, changes that of the namespace.
+   * Example: {"reason": "GUARD_TOO_LOOSE", "domain": "recollect", "metadata": {"asked": "off", "allowed": "balanced"}}
+   *
+   * @generated from enum value: ERROR_REASON_GUARD_TOO_LOOSE = 50;
+   */
+  GUARD_TOO_LOOSE = 50,
 }
 
 /**

@@ -1282,23 +1282,26 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
   importanceWeight: number;
 
   /**
-   * How much the results should differ from each other, 0 (not at all, the default) to 1. Not served yet:
-   * a request that sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
+   * How much the results should differ from each other, 0 (not at all, the default) to 1. The next result is always that
+   * of the first 100 with the greatest (1 - diversity) * relevance - diversity * redundancy: its score as a share of the
+   * best one, and its greatest cosine similarity to a result before it. A memory without a vector counts as different from
+   * all others. Results are then in this order, and not in that of their scores. FAILED_PRECONDITION with
+   * VECTOR_SEARCH_DISABLED when vector search is switched off.
    *
    * @generated from field: float diversity = 9;
    */
   diversity: number;
 
   /**
-   * How many messages before and after each found message of a session to return with it, 0 to 5. Not served
-   * yet: refused as `diversity` is.
+   * How many messages before and after each found message of a session to return with it, 0 to 5. Not served yet: a
+   * request that sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
    *
    * @generated from field: int32 neighbors = 10;
    */
   neighbors: number;
 
   /**
-   * Search the namespace as it was known at this moment. Not served yet: refused as `diversity` is.
+   * Search the namespace as it was known at this moment. Not served yet: refused as `neighbors` is.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 11;
    */
@@ -1579,6 +1582,13 @@ export declare type SearchMemoriesResponse_Explanation = Message<"recollect.v1.S
    * @generated from field: float importance_boost = 10;
    */
   importanceBoost: number;
+
+  /**
+   * With `diversity`: its greatest cosine similarity to a result before it, 0..1.
+   *
+   * @generated from field: float redundancy = 11;
+   */
+  redundancy: number;
 };
 
 /**
