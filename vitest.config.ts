@@ -33,6 +33,7 @@ const ON_REDIS = [
   "cache-entries",
   "cache-eviction",
   "cache-invalidation",
+  "cache-lifetime",
   "cache-notation",
   "cache-guard",
   "cache-scope",

@@ -44,6 +44,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     response: "",
     tags: [],
     metadata: {},
+    knowledge: "",
     createTime: NOW,
     expireTime: Number.POSITIVE_INFINITY,
     etag: "",
@@ -60,7 +61,7 @@ export function isServed(comparison: Comparison, { threshold, level }: Threshold
 /** The decision of the service on the nearest entry. */
 export function decide(comparison: Comparison, threshold: number, strictness: GuardStrictness): Decision {
   const { asked, entry, similarity, verdict } = comparison;
-  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness };
+  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness, promptId: "" };
   return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
 }
 

@@ -1,9 +1,9 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
-import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
+import { isDue } from "../../domain/cache/lifetime.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { strictnessOf } from "../../domain/cache/policy.ts";
@@ -18,10 +18,10 @@ import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { abortable, Deadline, isTimeout } from "../deadline.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 import {
   analysisOf,
-  type CacheStrategy,
   cachedVector,
   cacheVector,
   type Decided,
@@ -31,27 +31,6 @@ import {
   verdictOn,
 } from "./prepared-lookup.ts";
 
-/** The settings of the cache; a call may be stricter. */
-export interface CacheSettings {
-  readonly enabled: boolean;
-  readonly strategy: CacheStrategy;
-  /** Undefined: the default of the model. */
-  readonly similarityThreshold: number | undefined;
-  readonly alignedThreshold: number;
-  /** Of namespaces that have none of their own; see strictnessOf. */
-  readonly guard: GuardStrictness;
-  readonly defaultTtlMs: number;
-  /** The upper bound of TTLs and of the age of served answers. */
-  readonly maxAgeMs: number;
-  /** Most entries in a namespace. */
-  readonly maxEntries: number;
-  /** Most bytes of entries in a namespace; undefined: no bound. */
-  readonly maxBytes: number | undefined;
-  readonly evictionPolicy: EvictionPolicy;
-  /** After this time a lookup is a miss. */
-  readonly lookupDeadlineMs: number;
-}
-
 export type MissReason =
   | "NOT_FOUND"
   | "BELOW_THRESHOLD"
@@ -59,6 +38,7 @@ export type MissReason =
   | "TOO_OLD"
   | "VETOED"
   | "DISABLED"
+  | "REFRESH"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
   | "SERVER_OVERLOADED"
@@ -71,6 +51,8 @@ interface Hit {
   readonly similarity: number;
   readonly threshold: number;
   readonly ageMs: number;
+  /** It is due, and another caller refreshes it. */
+  readonly isStale: boolean;
 }
 
 export type CacheOutcome =
@@ -87,7 +69,7 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "lookup" | "countLookup">;
+  readonly store: Pick<CacheStore, "lookup" | "countLookup" | "claimRefresh">;
   readonly guards: Pick<GuardWatch, "saw">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
@@ -101,7 +83,10 @@ export interface LookupCachePorts {
 }
 
 /** The fields of the call that a lookup needs. */
-type LookupContext = Pick<CallContext, "signal" | "arrival">;
+type LookupContext = Pick<CallContext, "signal" | "arrival"> & {
+  /** Whether the caller may store an answer; default: it may. */
+  readonly mayStore?: boolean;
+};
 
 /** The outcome of a lookup, and the decision token with which its caller may store an answer. */
 export interface LookedUp {
@@ -137,8 +122,9 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
+  const mayStore = context.mayStore ?? true;
   const call: LookupCall = {
-    ...{ ports, lookup, now, settings, deadline },
+    ...{ ports, lookup, now, settings, deadline, mayStore },
     guard: undefined,
     generation: undefined,
   };
@@ -162,6 +148,9 @@ export async function lookupCache(
   return { decisionId, outcome };
 }
 
+/** How long a caller may take to refresh an entry before another one may. */
+const REFRESH_MS = 60_000;
+
 /** The context of all steps of one lookup. Settings and time do not change during it. */
 interface LookupCall {
   readonly ports: LookupCachePorts;
@@ -170,6 +159,7 @@ interface LookupCall {
   readonly now: number;
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
+  readonly mayStore: boolean;
   /** The strictness that applies, by the policy that the last step has read; undefined before the first. */
   guard: GuardStrictness | undefined;
   /** The generation of the namespace in the first reply of the store; undefined: there was none. */
@@ -193,7 +183,8 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const refused = exact === undefined ? undefined : refusalOfExact(call, exact);
   if (exact !== undefined && refused === undefined) {
     call.lookup.vector = undefined;
-    return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
+    const found = { entry: exact, similarity: 1, threshold: 0 };
+    return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
   if (both !== undefined) return decide(call, both);
   if (strategy === "EXACT" || embedder === undefined) {
@@ -215,6 +206,37 @@ function applyPolicy(call: LookupCall, { policy }: FoundEntries): GuardStrictnes
   ports.guards.saw(lookup.namespace, policy);
   call.guard = strictnessOf(lookup.input.guard, policy, settings.guard);
   return call.guard;
+}
+
+/**
+ * The outcome for an exact match that is due: a miss for the one caller that is to refresh it, a stale hit for the others.
+ * Nothing is claimed in shadow mode, nor for a caller that may not store.
+ */
+async function refresh(
+  call: LookupCall,
+  found: Pick<Hit, "entry" | "similarity" | "threshold">,
+): Promise<CacheOutcome> {
+  const { ports, lookup, now, deadline } = call;
+  const { id } = found.entry;
+  if (lookup.input.shadow || !call.mayStore) return hit(call, "EXACT", found, true);
+  try {
+    const until = now + REFRESH_MS;
+    const isFirst = await deadline.within(ports.store.claimRefresh(lookup.namespace, id, { now, until }));
+    if (!isFirst) return hit(call, "EXACT", found, true);
+  } catch (error) {
+    ports.log.warn({ err: error }, "the refresh of a cache entry could not be claimed; it is served");
+    return hit(call, "EXACT", found, true);
+  }
+  const { similarity, threshold } = found;
+  return {
+    kind: "miss",
+    reason: "REFRESH",
+    nearestId: id,
+    nearestSimilarity: similarity,
+    threshold,
+    guardReasons: [],
+    guard: call.guard,
+  };
 }
 
 /**
@@ -353,9 +375,11 @@ function hit(
   { now }: LookupCall,
   match: "EXACT" | "SEMANTIC",
   { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
+  isStale = false,
 ): Hit {
   // Not negative, although clocks of replicas may differ.
-  return { kind: "hit", match, entry, similarity, threshold, ageMs: Math.max(0, now - entry.createTime) };
+  const ageMs = Math.max(0, now - entry.createTime);
+  return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
 function shadowed({ guard }: LookupCall, { entry, similarity, threshold }: Hit): CacheOutcome {
