@@ -40,6 +40,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     fingerprint: "",
     model: "",
     prompt: stored,
+    knowledge: "",
     analysis: analyzePrompt(stored),
     response: "",
     tags: [],
