@@ -40,6 +40,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     fingerprint: "",
     model: "",
     prompt: stored,
+    knowledge: "",
     analysis: analyzePrompt(stored),
     response: "",
     tags: [],
@@ -61,6 +62,7 @@ export function isServed(comparison: Comparison, { threshold, level }: Threshold
 /** The decision of the service on the nearest entry. */
 export function decide(comparison: Comparison, threshold: number, strictness: GuardStrictness): Decision {
   const { asked, entry, similarity, verdict } = comparison;
+  // Nothing has been reported on the entry, so the id of the prompt does not matter.
   const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness, promptId: "" };
   return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
 }
