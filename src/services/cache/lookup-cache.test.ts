@@ -5,6 +5,7 @@ import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { EMPTY_LEXICON } from "../../domain/cache/lexicon.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
@@ -144,6 +145,7 @@ function portsWith(changes: Changes = {}) {
       "embedder" in changes
         ? changes.embedder
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
+    lexicon: EMPTY_LEXICON,
     secret: () => SECRET,
     clock: { now: () => NOW },
     metrics,

@@ -3,6 +3,7 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
+import type { Lexicon } from "../../domain/cache/lexicon.ts";
 import { isDue } from "../../domain/cache/lifetime.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
@@ -21,7 +22,6 @@ import { abortable, Deadline, isTimeout } from "../deadline.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 import {
-  analysisOf,
   cachedVector,
   cacheVector,
   type Decided,
@@ -73,6 +73,8 @@ export interface LookupCachePorts {
   readonly guards: Pick<GuardWatch, "saw">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
+  /** What the guard knows of words. */
+  readonly lexicon: Lexicon;
   /** See ServerSecret. */
   readonly secret: () => SecretKey;
   readonly clock: Clock;
@@ -326,11 +328,11 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
 
 /** The outcome of the semantic match. */
 function decide(call: LookupCall, found: FoundEntries): CacheOutcome {
-  const { lookup, now } = call;
+  const { ports, lookup, now } = call;
   const guard = applyPolicy(call, found);
-  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
+  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry, ports.lexicon);
   const policy = { ...policyOf(call), strictness: guard };
-  const decision = decideSemantic(analysisOf(lookup), found.nearest, policy, now, verdict);
+  const decision = decideSemantic(found.nearest, policy, now, verdict);
   return decision.kind === "miss" ? { ...decision, guard } : hit(call, "SEMANTIC", decision);
 }
 
