@@ -45,7 +45,6 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     response: "",
     tags: [],
     metadata: {},
-    knowledge: "",
     createTime: NOW,
     expireTime: Number.POSITIVE_INFINITY,
     etag: "",
