@@ -32,6 +32,8 @@ const ON_REDIS = [
   "invalid-requests",
   "cache-entries",
   "cache-eviction",
+  "cache-invalidation",
+  "cache-lifetime",
   "cache-notation",
   "cache-guard",
   "cache-scope",
@@ -58,6 +60,14 @@ const ON_REDIS = [
  */
 const shared = { ...limits, isolate: false };
 
+/** Tests that stop, slow down and restart servers leave one processor to them. */
+const withServers = {
+  ...limits,
+  maxWorkers: Math.max(1, availableParallelism() - 1),
+  // vitest asks for it where numbers of workers differ.
+  sequence: { groupOrder: 1 },
+};
+
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
@@ -79,9 +89,9 @@ export default defineConfig({
           setupFiles: [...shared.setupFiles, "test/support/redis/backend-of-run.ts"],
         },
       },
-      { test: { name: "faults", include: ["test/faults/**/*.test.ts"], ...limits } },
-      { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...limits } },
-      { test: { name: "support", include: ["test/support/**/*.test.ts"], ...limits } },
+      { test: { name: "faults", include: ["test/faults/**/*.test.ts"], ...withServers } },
+      { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...withServers } },
+      { test: { name: "support", include: ["test/support/**/*.test.ts"], ...withServers } },
     ],
   },
 });

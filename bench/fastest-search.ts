@@ -12,9 +12,13 @@ const SAME_PAGE = 0.995;
 /** The fastest of so many measurements counts: what is slower was delayed by something else. */
 const TRIES = 2;
 
+/** Of plans that differ by less, which is noise, the one with the shortest lists is the fastest for its caller. */
+const ALIKE = 1.1;
 /** A plan is given up when its first searches take so many times what the fastest plan takes. */
 const HOPELESS = 4;
 const FIRST = 8;
+/** As `INFO commandstats` names it. */
+const SEARCH = "FT.SEARCH";
 /** Results of a page. */
 const PAGE = 10;
 
@@ -43,16 +47,22 @@ export async function fastestSearch(redis: Redis, recorded: readonly RecordedCal
   const byWords = await retriever(redis, recorded, isWordSearch, wordPlans());
   const byVector = await retriever(redis, recorded, isVectorSearch, vectorPlans(byWords.length === 0));
   const none: Found = { what: "", commands: [], keys: pages.map(() => []), micros: 0 };
-  const combinations = (byVector.length === 0 ? [none] : byVector)
-    .flatMap((vector) => (byWords.length === 0 ? [none] : byWords).map((words) => [vector, words] as const))
-    .toSorted((a, b) => micros(a) - micros(b));
   const own = [byVector[0] ?? none, byWords[0] ?? none] as const;
   if (own.every(({ commands }) => commands.length === 0)) throw new Error("a search sent no FT.SEARCH");
-  const best = combinations.find((pair) => share(pages, pair) >= SAME_PAGE) ?? own;
+  const reading = await readMicros(redis, pages, own);
+  const cost = (pair: readonly Found[]): number => micros(pair) + (needsReads(pair) ? reading : 0);
+  const combinations = (byVector.length === 0 ? [none] : byVector)
+    .flatMap((vector) => (byWords.length === 0 ? [none] : byWords).map((words) => [vector, words] as const))
+    .filter((pair) => share(pages, pair) >= SAME_PAGE);
+  const fastest = Math.min(...combinations.map(cost));
+  const best =
+    combinations
+      .filter((pair) => cost(pair) <= ALIKE * fastest)
+      .toSorted((a, b) => listed(a) - listed(b) || cost(a) - cost(b))[0] ?? own;
   const searches = best.filter(({ commands }) => commands.length > 0);
   const calls = recorded.map((_, at): CallTrips => {
     const trip = searches.map(({ commands }) => commands[at]).filter((command) => command !== undefined);
-    const reads = trip.every(returnsRecords) ? [] : readsOf(pages[at] ?? [], searches, at);
+    const reads = needsReads(searches) ? readsOf(pages[at] ?? [], searches, at) : [];
     return reads.length === 0 ? [trip] : [trip, reads];
   });
   const isTwoTrips = calls.some(({ length }) => length > 1);
@@ -66,6 +76,29 @@ export async function fastestSearch(redis: Redis, recorded: readonly RecordedCal
 
 function micros(pair: readonly Found[]): number {
   return pair.reduce((sum, one) => sum + one.micros, 0);
+}
+
+/** Results of all searches, which the caller must decode. */
+function listed(pair: readonly Found[]): number {
+  return pair.reduce((sum, { keys }) => sum + keys.reduce((all, { length }) => all + length, 0), 0);
+}
+
+/** Whether the searches do not return the records themselves. */
+function needsReads(pair: readonly Found[]): boolean {
+  return pair.some(({ commands }) => !commands.every(returnsRecords));
+}
+
+/** Redis' microseconds for the records of a page. */
+async function readMicros(
+  redis: Redis,
+  pages: readonly (readonly string[])[],
+  pair: readonly Found[],
+): Promise<number> {
+  const before = await commandMicros(redis, "hmget");
+  for (const [at, page] of pages.entries()) {
+    for (const [name, ...args] of readsOf(page, pair, at)) await redis.callBuffer(name, ...args);
+  }
+  return ((await commandMicros(redis, "hmget")) - before) / pages.length;
 }
 
 /** Share of the results of all pages that the searches find. */
@@ -119,24 +152,25 @@ async function run(
   commands: readonly Command[],
   atMost: number,
 ): Promise<Found | undefined> {
-  const first = await searchMicros(redis);
+  const first = await commandMicros(redis, SEARCH);
   for (const [name, ...args] of commands.slice(0, FIRST)) await redis.callBuffer(name, ...args);
-  if (((await searchMicros(redis)) - first) / Math.min(FIRST, commands.length) > atMost) return undefined;
+  if (((await commandMicros(redis, SEARCH)) - first) / Math.min(FIRST, commands.length) > atMost)
+    return undefined;
   const keys: string[][] = [];
   const tries: number[] = [];
   for (let at = 0; at < TRIES; at += 1) {
-    const before = await searchMicros(redis);
+    const before = await commandMicros(redis, SEARCH);
     for (const [index, [name, ...args]] of commands.entries()) {
       keys[index] = keysIn((await redis.callBuffer(name, ...args)) as unknown[]);
     }
-    tries.push((await searchMicros(redis)) - before);
+    tries.push((await commandMicros(redis, SEARCH)) - before);
   }
   return { what, commands, keys, micros: Math.min(...tries) / commands.length };
 }
 
-/** Microseconds of Redis' main thread in searches since its start. */
-async function searchMicros(redis: Redis): Promise<number> {
-  return (await readUsage(redis)).commands.get("FT.SEARCH")?.micros ?? 0;
+/** Microseconds of Redis' main thread in a command since its start. */
+async function commandMicros(redis: Redis, command: string): Promise<number> {
+  return (await readUsage(redis)).commands.get(command)?.micros ?? 0;
 }
 
 /** An FT.SEARCH reply of RESP2: the count, then each key with its fields. */

@@ -50,6 +50,7 @@ export async function replay(
       const entry: CacheEntry = {
         id,
         fingerprint: "f",
+        knowledge: "",
         model: "m",
         prompt: String(key),
         analysis,

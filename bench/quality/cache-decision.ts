@@ -1,3 +1,4 @@
+import { openLexicon } from "../../src/adapters/lexicon/lexicon-file.ts";
 import { analyzePrompt, type PromptAnalysis } from "../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
 import { type GuardReason, type GuardVerdict, guardPrompts } from "../../src/domain/cache/guard.ts";
@@ -26,7 +27,15 @@ export interface Thresholds {
   readonly level: Level;
 }
 
+/** What the guard knows of words. */
+const LEXICON = await openLexicon();
+
 const NOW = 1_000;
+
+/** The verdict of the guard, as the service asks for it. */
+export function guardVerdict(asked: PromptAnalysis, stored: PromptAnalysis): GuardVerdict {
+  return guardPrompts(asked, stored, LEXICON);
+}
 
 export function comparePrompts(asked: string, stored: string, similarity: number): Comparison {
   const analysis = analyzePrompt(asked);
@@ -35,6 +44,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     fingerprint: "",
     model: "",
     prompt: stored,
+    knowledge: "",
     analysis: analyzePrompt(stored),
     response: "",
     tags: [],
@@ -43,7 +53,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     expireTime: Number.POSITIVE_INFINITY,
     etag: "",
   };
-  return { asked: analysis, entry, similarity, verdict: guardPrompts(analysis, entry.analysis) };
+  return { asked: analysis, entry, similarity, verdict: guardVerdict(analysis, entry.analysis) };
 }
 
 /** Whether the answer is served, as the service decides it. */
@@ -54,9 +64,10 @@ export function isServed(comparison: Comparison, { threshold, level }: Threshold
 
 /** The decision of the service on the nearest entry. */
 export function decide(comparison: Comparison, threshold: number, strictness: GuardStrictness): Decision {
-  const { asked, entry, similarity, verdict } = comparison;
-  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness };
-  return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
+  const { entry, similarity, verdict } = comparison;
+  // Nothing has been reported on the entry, so the id of the prompt does not matter.
+  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness, promptId: "" };
+  return decideSemantic([{ entry, similarity }], policy, NOW, () => verdict);
 }
 
 const TOO_UNLIKE = "below the threshold, no other reason";

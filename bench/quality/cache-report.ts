@@ -97,7 +97,7 @@ function figureParts({ subjects, defaultStrictness }: CacheReport, depth: number
     "In hundredths; 95 % intervals in brackets; wrong ones are shares of the hits.",
     overviewTable(subjects),
     `${heading} By what is accepted`,
-    "The lowest threshold at which at most so many hundredths of the traps are served, and the hundredths of safe pairs served there.",
+    "The lowest threshold at which at most so many of the traps are served, and the share of safe pairs served there, in hundredths.",
     budgetTable(subjects),
     `${heading} By kind`,
     "Pairs served at the default threshold.",

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { analyzePrompt } from "../../src/domain/cache/analysis.ts";
-import { guardPrompts } from "../../src/domain/cache/guard.ts";
 import { quantile } from "../statistics.ts";
+import { guardVerdict } from "./cache-decision.ts";
 import type { PromptPair } from "./cache-pairs.ts";
 
 const WARM_ROUNDS = 20;
@@ -22,7 +22,7 @@ export function timeGuard(pairs: readonly PromptPair[]): {
   const analysed = pairs.map(({ stored, asked }) => [analyzePrompt(asked), analyzePrompt(stored)] as const);
   return {
     analysis: timed(prompts, (prompt) => analyzePrompt(prompt).items.length),
-    comparison: timed(analysed, ([asked, stored]) => guardPrompts(asked, stored).conflicts.length),
+    comparison: timed(analysed, ([asked, stored]) => guardVerdict(asked, stored).conflicts.length),
   };
 }
 

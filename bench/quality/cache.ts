@@ -69,12 +69,17 @@ const panels: Panel[] = [];
 const service: ServiceCheck[] = [];
 for (const subject of await openSubjects()) {
   const { name, embed, threshold } = subject;
+  print(`${name}: ${pairs.length} pairs`);
   const compared = await comparePairs(embed, pairs);
   const found: TrafficFigures[] = [];
-  for (const one of traffic) found.push(await trafficFigures(embed, one, threshold));
+  for (const one of traffic) {
+    print(`${name}: ${one.name}, ${one.asked.length} questions, ${one.stored.length} stored`);
+    found.push(await trafficFigures(embed, one, threshold));
+  }
   subjects.push({ name, pairs: pairFigures(compared, threshold), traffic: found });
   panels.push({ title: name, compared, threshold });
   if (!values.service) continue;
+  print(`${name}: through the service`);
   for (const strictness of GUARD_STRICTNESS) service.push(await checkService(subject, compared, strictness));
 }
 const report: CacheReport = {

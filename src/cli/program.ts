@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { ROLES } from "../domain/access/tenancy.ts";
 import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
+import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CachePolicySetOptions } from "./cache-policy.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
@@ -304,6 +305,7 @@ Example:
       const { cacheLookup } = await import("./cache-lookup.ts");
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
     });
+  addInvalidateCommand(cache);
   addStatsCommand(cache);
   addPolicyCommands(cache.command("policy").description("show and change the cache policy of a namespace"));
 }
@@ -333,6 +335,21 @@ function addPolicyCommands(policy: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { cachePolicySet } = await import("./cache-policy.ts");
       process.exitCode = await cachePolicySet(command.optsWithGlobals<CachePolicySetOptions>());
+    });
+}
+
+function addInvalidateCommand(cache: Command): void {
+  cache
+    .command("invalidate")
+    .description("invalidate the entries that meet all conditions; without a condition, all of the namespace")
+    .option("--model <name>", "entries of this model")
+    .option("--knowledge-version <version>", "entries of exactly this knowledge version")
+    .addOption(tagOption("entries with this tag; repeat for any of several"))
+    .option("--validate-only", "only count them")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { cacheInvalidate } = await import("./cache-invalidate.ts");
+      process.exitCode = await cacheInvalidate(command.optsWithGlobals<CacheInvalidateOptions>());
     });
 }
 

@@ -114,6 +114,7 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "CacheService.GetCacheEntry": oneEntry,
   "CacheService.ListCacheEntries": "max_answer_bytes",
   "CacheService.DeleteCacheEntry": 0,
+  "CacheService.InvalidateCache": NUMBERS,
   "CacheService.GetCacheStats": NUMBERS,
   "CacheService.GetCachePolicy": NUMBERS,
   "CacheService.UpdateCachePolicy": NUMBERS,

@@ -166,6 +166,45 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     expect(foreign).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^miss: NOT_FOUND/) });
   });
 
+  it("invalidates the entries that meet all conditions, and counts them with --validate-only", async () => {
+    const command = ["--namespace", "cli-invalidate", "cache"];
+    const store = [...command, "store", "--model", "m", "--response", "Paris"];
+    await recollect([...store, "--tag", "geo", "What is the capital of France?"]);
+    await recollect([...store, "What is the capital of Spain?"]);
+    const counted = await recollect([
+      ...command,
+      "invalidate",
+      "--tag",
+      "geo",
+      "--tag",
+      "x",
+      "--validate-only",
+    ]);
+    expect(counted).toEqual({
+      code: 0,
+      stdout: "1 entries would be invalidated: the matching entries of namespace cli-invalidate\n",
+      stderr: "",
+    });
+    const none = await recollect([
+      ...command,
+      "invalidate",
+      "--model",
+      "m",
+      "--knowledge-version",
+      "2",
+      "--json",
+    ]);
+    expect(parseLines(none.stdout)).toEqual([{ wholeNamespace: false }]);
+    const all = await recollect([...command, "invalidate"]);
+    expect(all).toEqual({
+      code: 0,
+      stdout: "invalidated all entries of namespace cli-invalidate\n",
+      stderr: "",
+    });
+    const missed = await recollect([...command, "lookup", "--model", "m", "What is the capital of Spain?"]);
+    expect(missed.code).toBe(1);
+  });
+
   it("explains a miss, and shows and changes how strict the guard is", async () => {
     const scope = ["--namespace", "cli-guard"];
     const lookup = [...scope, "cache", "lookup", "--model", "m"];

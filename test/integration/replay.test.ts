@@ -9,6 +9,7 @@ import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.
 import {
   CacheGuard,
   DeleteCacheEntryResponseSchema,
+  InvalidateCacheResponseSchema,
   StoreCacheEntryResponseSchema,
   UpdateCachePolicyResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
@@ -162,6 +163,14 @@ const ROWS: Readonly<Record<string, Row>> = {
         app.cache.deleteCacheEntry({ namespace, requestId, id: entryIds.get(namespace) ?? "" }),
       ),
     other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
+    recreate: answer,
+  },
+  "/recollect.v1.CacheService/InvalidateCache": {
+    prepare: answer,
+    call: (app, namespace, requestId) =>
+      json(InvalidateCacheResponseSchema, app.cache.invalidateCache({ namespace, requestId, model: "m" })),
+    other: (app, namespace, requestId) =>
+      app.cache.invalidateCache({ namespace, requestId, model: "another" }),
     recreate: answer,
   },
   "/recollect.v1.CacheService/UpdateCachePolicy": {

@@ -71,6 +71,7 @@ export function cacheEntry(given: Partial<CacheEntry> = {}): CacheEntry {
     id,
     fingerprint: "f1",
     model: "a-model",
+    knowledge: "",
     prompt,
     analysis: analyzePrompt(prompt),
     response: `the answer to ${id}`,

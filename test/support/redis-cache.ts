@@ -30,6 +30,8 @@ export interface RedisCache extends AsyncDisposable {
   readonly indexName: string;
   /** Closes it and opens it on the same data. */
   reopen(): Promise<void>;
+  /** Opens another cache on the same data, as another process does. It is closed with this one. */
+  openReplica(): Promise<CacheStore>;
 }
 
 export interface RedisCacheOptions {
@@ -80,6 +82,7 @@ export async function openRedisCache(
     };
   };
   let opened = await open();
+  const replicas: (typeof opened)[] = [];
   return {
     keys,
     indexName: names.cache,
@@ -101,12 +104,17 @@ export async function openRedisCache(
     get namespaces() {
       return opened.namespaces;
     },
+    openReplica: async () => {
+      const replica = await open();
+      replicas.push(replica);
+      return replica.cache;
+    },
     reopen: async () => {
       await opened.close();
       opened = await open();
     },
     [Symbol.asyncDispose]: async () => {
-      await opened.close();
+      await Promise.all([opened, ...replicas].map((one) => one.close()));
       await removeAll(url, name);
     },
   };

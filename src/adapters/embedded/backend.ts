@@ -153,11 +153,12 @@ async function openStores(
   );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = selfCheck?.finished ?? Promise.resolve();
+  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
+  void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
-    cache.clearEntryCache();
+    cache.namespaceDeleted();
     cachePolicies.clearCache();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {

@@ -26,6 +26,9 @@ const record: fc.Arbitrary<DecisionRecord> = fc.record({
   promptId: hash,
   fingerprint: hash,
   model: fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 }),
+  knowledge: fc.constantFrom("", "ab".repeat(16), "0f".repeat(16)),
+  servedCreateTime: fc.constantFrom(0, 1_700_000_000_000, 2 ** 48 - 1),
+  generation: fc.nat({ max: 4_000_000_000_000 }),
   similarity: fc.float({ min: -1, max: 1, noNaN: true }),
   time: fc.integer({ min: 0, max: 4_000_000_000_000 }),
 });
@@ -35,6 +38,9 @@ const DECISION: DecisionRecord = {
   promptId: "3".repeat(64),
   fingerprint: "4".repeat(64),
   model: "gpt-x",
+  knowledge: "5".repeat(32),
+  servedCreateTime: 1_699_999_999_000,
+  generation: 1_690_000_000_000,
   similarity: 0.875,
   time: 1_700_000_000_000,
 };
@@ -126,6 +132,7 @@ describe("decision tokens", () => {
 
   it("fit into 512 characters of a URL with the longest model", () => {
     const longest = sealDecision({ ...DECISION, model: "é".repeat(100) }, SECRET);
+    expect(longest).toHaveLength(511);
     expect(longest.length).toBeLessThanOrEqual(512);
     expect(longest).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(openDecision(longest, SECRET, DECISION.time).model).toBe("é".repeat(100));

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { PromptAnalysis } from "./analysis.ts";
+import type { EntryFeedback } from "./feedback.ts";
 
 /** The cost of generating an answer; absent numbers are 0. */
 export interface CacheUsage {
@@ -16,6 +17,8 @@ export interface CacheEntry {
   /** See scopeFingerprint. */
   readonly fingerprint: string;
   readonly model: string;
+  /** See knowledgeDigest. */
+  readonly knowledge: string;
   readonly prompt: string;
   /** The analysis of `prompt`, computed once, when the entry is stored. */
   readonly analysis: PromptAnalysis;
@@ -25,7 +28,13 @@ export interface CacheEntry {
   readonly usage?: CacheUsage;
   readonly createTime: number;
   readonly expireTime: number;
+  /** From then on one caller refreshes it, and others are served it; absent: it is served until it expires. */
+  readonly dueTime?: number;
+  /** See confidenceAfter; absent: 1. */
+  readonly confidence?: number;
   readonly etag: string;
+  /** Absent: no report has changed it since it was stored. */
+  readonly feedback?: EntryFeedback;
 }
 
 /**

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ENGLISH } from "../../../test/support/english.ts";
 import { analyzePrompt } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { guardPrompts } from "./guard.ts";
@@ -7,7 +8,12 @@ import { GUARD_STRICTNESS } from "./guard-strictness.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
 
 const NOW = 10_000;
-const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5, strictness: "balanced" };
+const POLICY: MatchingPolicy = {
+  promptId: "p",
+  threshold: 0.85,
+  alignedThreshold: 0.5,
+  strictness: "balanced",
+};
 
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */
@@ -22,6 +28,7 @@ function stored(prompt: string, similarity: number, createTime = NOW): Neighbour
     id: prompt,
     fingerprint: "f",
     model: "m",
+    knowledge: "",
     prompt,
     analysis: analyzePrompt(prompt),
     response: "r",
@@ -35,7 +42,9 @@ function stored(prompt: string, similarity: number, createTime = NOW): Neighbour
 }
 
 const decide = (nearest: readonly Neighbour[], policy: Partial<MatchingPolicy> = {}) =>
-  decideSemantic(analyzePrompt(ASKED), nearest, { ...POLICY, ...policy }, NOW);
+  decideSemantic(nearest, { ...POLICY, ...policy }, NOW, ({ analysis }) =>
+    guardPrompts(analyzePrompt(ASKED), analysis, ENGLISH),
+  );
 
 describe("the prompts of this test", () => {
   it.each([
@@ -43,7 +52,7 @@ describe("the prompts of this test", () => {
     [REWORDED, false, false],
     [VETOED, false, true],
   ])("%s", (prompt, aligned, vetoed) => {
-    const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt));
+    const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt), ENGLISH);
     expect([verdict.aligned, verdict.conflicts.length > 0]).toEqual([aligned, vetoed]);
   });
 });

@@ -1,7 +1,8 @@
-import type { PromptAnalysis } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
-import { type GuardReason, type GuardVerdict, guardPrompts, reasonsAt } from "./guard.ts";
+import { isVetoed } from "./feedback.ts";
+import { type GuardReason, type GuardVerdict, reasonsAt } from "./guard.ts";
 import type { GuardStrictness } from "./guard-strictness.ts";
+import { isDue } from "./lifetime.ts";
 
 /** Which entries may be served, and from which similarity on. */
 export interface MatchingPolicy {
@@ -15,6 +16,8 @@ export interface MatchingPolicy {
   readonly floor?: number;
   /** Answers older than this are not served, milliseconds. */
   readonly maxAgeMs?: number;
+  /** The prompt; see cacheEntryId. Entries that reports have vetoed for it are not served. */
+  readonly promptId: string;
 }
 
 export interface Neighbour {
@@ -31,7 +34,7 @@ export type Decision =
     }
   | {
       readonly kind: "miss";
-      readonly reason: "NOT_FOUND" | "BELOW_THRESHOLD" | "GUARD" | "TOO_OLD";
+      readonly reason: "NOT_FOUND" | "BELOW_THRESHOLD" | "GUARD" | "TOO_OLD" | "VETOED";
       readonly nearestId?: string;
       readonly nearestSimilarity?: number;
       readonly threshold: number;
@@ -47,20 +50,24 @@ export function isTooOld(
 }
 
 /**
- * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old and decides on the first of
- * the others alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right answers
- * for 49 wrong ones at a similarity of 0.80). A miss names the entry that was decided on, or the nearest of all when all are
- * too old, with all that the guard refuses it for. `verdictOn` gives the guard's verdict on an entry; a caller that has
- * cached the verdict passes a function of its own.
+ * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old, due, or that reports have vetoed
+ * for the prompt, and decides on the first of the others alone: when the guard refuses it, the second nearest would mostly be
+ * wrong too (measured: 12 right answers for 49 wrong ones at a similarity of 0.80). A miss names the entry that was decided
+ * on, or the nearest of all when all are skipped, with all that the guard refuses it for. `verdictOn` gives the guard's
+ * verdict on an entry.
  */
 export function decideSemantic(
-  prompt: PromptAnalysis,
   nearest: readonly Neighbour[],
   policy: MatchingPolicy,
   now: number,
-  verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(prompt, analysis),
+  verdictOn: (entry: CacheEntry) => GuardVerdict,
 ): Decision {
-  const candidate = nearest.find((neighbour) => !isTooOld(neighbour.entry, policy, now));
+  const { promptId } = policy;
+  const vetoed = ({ entry, similarity }: Neighbour): boolean =>
+    isVetoed(entry.feedback, { promptId, similarity });
+  const candidate = nearest.find(
+    (one) => !isTooOld(one.entry, policy, now) && !isDue(one.entry, now) && !vetoed(one),
+  );
   const named = candidate ?? nearest[0];
   const threshold = Math.max(policy.threshold, policy.floor ?? 0);
   if (named === undefined) return { kind: "miss", reason: "NOT_FOUND", threshold, guardReasons: [] };
@@ -69,7 +76,9 @@ export function decideSemantic(
   const required = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
   const guardReasons = reasonsAt(verdict, policy.strictness);
   const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required, guardReasons };
-  if (candidate === undefined) return { kind: "miss", reason: "TOO_OLD", ...compared };
+  if (candidate === undefined) {
+    return { kind: "miss", reason: nearest.some(vetoed) ? "VETOED" : "TOO_OLD", ...compared };
+  }
   if (similarity < required) return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared };
   if (guardReasons.length > 0) return { kind: "miss", reason: "GUARD", ...compared };
   return { kind: "hit", entry, similarity, threshold: required };

@@ -1,6 +1,8 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
+import type { OutcomeReport } from "../../domain/cache/feedback.ts";
+import type { InvalidationFilter } from "../../domain/cache/invalidation.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
@@ -34,6 +36,8 @@ export interface FoundEntries {
   readonly nearest: readonly Neighbour[];
   /** The policy of the namespace, as it is at this moment; see CachePolicyStore. */
   readonly policy: CachePolicy;
+  /** The generation of the last invalidation in the namespace, before anything was read; 0: none. See nextGeneration. */
+  readonly generation: number;
 }
 
 /** The entries of one fingerprint whose prompts are nearest to the vector, at most `limit`. */
@@ -71,6 +75,8 @@ export interface PutCacheEntryOptions {
   /** Default: LRU. */
   readonly policy?: EvictionPolicy;
   readonly now: number;
+  /** The generation at the decision that the answer was generated for; absent: unknown, and not compared. */
+  readonly decidedAt?: number;
   readonly request?: IdempotentRequest;
 }
 
@@ -114,16 +120,17 @@ export interface CacheStore {
   /**
    * Writes an entry, replacing the one with its id. A vector has unit length; without one the entry is found by id only.
    *
-   * The same atomic step bounds the namespace to `maxEntries` and `maxBytes`, at any time: it deletes expired entries
-   * first, then evicts by the rule of the policy (scoreRule): first entries that were last put or used under another
+   * The same atomic step bounds the namespace to `maxEntries` and `maxBytes`, at any time: it deletes expired and
+   * invalidated entries first, then evicts by the rule of the policy (scoreRule): first entries that were last put or used under another
    * rule, then those with the lowest score; never the written one. `evicted` counts both. A use is a put or a counted
    * hit; hits are scored by the rule of the last put. The rule may refuse an entry (isAdmitted), which is not stored then,
    * unless it replaces one that has not expired; an entry that is TOO_LARGE replaces none either. The uses of an id are
-   * remembered when it is refused, is evicted or expires (rememberedIds), and forgotten when it is deleted.
+   * remembered when it is refused, is evicted, invalidated or expires (rememberedIds), and forgotten when it is deleted.
    *
    * A replay of a completed request changes and evicts nothing, and resolves with the same `replaced` and `refused` and
    * the current entry; CACHE_ENTRY_NOT_FOUND when that was deleted since. Rejects with REQUEST_ID_REUSED or
-   * TOO_MANY_NAMESPACES.
+   * TOO_MANY_NAMESPACES, and with CACHE_INVALIDATED when an invalidation of a generation above `decidedAt` matches the entry;
+   * the invalidations of the last DECISION_LIFETIME_MS are compared.
    */
   put(
     namespaceKey: NamespaceKey,
@@ -140,6 +147,42 @@ export interface CacheStore {
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
+
+  /**
+   * Invalidates the stored entries that match, in one step that does not depend on their number; later puts are not
+   * affected. Their space is freed afterwards in bounded steps, by this process and by later puts and stats. Does nothing
+   * in a namespace that does not exist. A replay of a completed request changes nothing. Rejects with REQUEST_ID_REUSED.
+   */
+  invalidate(
+    namespaceKey: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void>;
+
+  /**
+   * Applies a report to the answer that it is about (see applyReport) in one atomic step, and counts it. `applied`: false when
+   * that answer is not stored any more; then it is only counted. A replay of a completed request changes nothing, and resolves
+   * with the same. Does nothing in a namespace that does not exist. Rejects with REQUEST_ID_REUSED.
+   */
+  report(
+    namespaceKey: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<{ readonly applied: boolean; readonly quarantined: boolean }>;
+
+  /** Number of entries that an invalidation would affect now. */
+  countMatching(namespaceKey: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number>;
+
+  /**
+   * Gives the right to refresh an entry to one caller until `until`: true for the first of all callers of all processes,
+   * false for others before `until` has passed or the entry was put or deleted, and for an entry that has expired. Writes
+   * nothing where it is false.
+   */
+  claimRefresh(
+    namespaceKey: NamespaceKey,
+    id: string,
+    options: { readonly now: number; readonly until: number },
+  ): Promise<boolean>;
 
   /**
    * Counts a lookup, and a hit as a use of its entry. Synchronous, without I/O or errors: counts are flushed in batches,

@@ -67,7 +67,7 @@ export interface MemoryWriter extends SteppedWrites {
    * Writes each item on its own, in order, in one atomic step together with the idempotency record: a refused item does not
    * stop the others, and a crash leaves all of them or none. Later items see the ids and texts of earlier ones. An existing
    * id is refused with MEMORY_ALREADY_EXISTS, before the check for duplicates; a duplicate with MEMORY_DUPLICATE if
-   * `onDuplicate` is REFUSE. Of several duplicates the oldest counts; with RETURN_EXISTING mergeDuplicate updates it in the
+   * `onDuplicate` is REFUSE. Of several duplicates the oldest counts, by (createTime, id); with RETURN_EXISTING mergeDuplicate updates it in the
    * same step, and it keeps its vector, its session position and its access statistics. A session position is never
    * assigned twice, not even after a deletion.
    *

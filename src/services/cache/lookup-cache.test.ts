@@ -5,6 +5,7 @@ import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { EMPTY_LEXICON } from "../../domain/cache/lexicon.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
@@ -14,10 +15,12 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { FoundEntries, NearestQuery } from "../../ports/cache/cache-store.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { CallContext } from "../call.ts";
-import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
+import type { CacheSettings } from "./cache-settings.ts";
+import { type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
 import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
+const GENERATION = NOW - 5000;
 const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const PROMPT = "How do I bake bread?";
 const INPUT: LookupCacheInput = {
@@ -47,6 +50,7 @@ const SETTINGS: CacheSettings = {
   maxEntries: 10,
   maxBytes: undefined,
   evictionPolicy: "LRU",
+  adaptiveTtl: true,
   lookupDeadlineMs: 60_000,
 };
 const FINGERPRINT = scopeFingerprint(INPUT.cacheScope);
@@ -55,6 +59,7 @@ const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
   fingerprint: FINGERPRINT,
   model: "m",
+  knowledge: "",
   prompt: PROMPT,
   analysis: analyzePrompt(PROMPT),
   response: "With flour.",
@@ -92,11 +97,12 @@ interface FakeStore {
   ) => Promise<Omit<FoundEntries, "policy">>;
   /** Read with every query. */
   readonly policy: CachePolicy;
+  readonly claimRefresh: LookupCachePorts["store"]["claimRefresh"];
   readonly countLookup: LookupCachePorts["store"]["countLookup"];
 }
 
 function storeOf(store: FakeStore): LookupCachePorts["store"] {
-  const { find, nearest, both, countLookup, policy } = store;
+  const { find, nearest, both, claimRefresh, countLookup, policy } = store;
   return {
     lookup: async (namespace, { id, nearest: query }, now) => {
       if (id !== undefined && query !== undefined)
@@ -104,9 +110,11 @@ function storeOf(store: FakeStore): LookupCachePorts["store"] {
       return {
         exact: id === undefined ? undefined : await find(namespace, id, now),
         nearest: query === undefined ? [] : await nearest(namespace, query, now),
+        generation: GENERATION,
         policy,
       };
     },
+    claimRefresh,
     countLookup,
   };
 }
@@ -124,7 +132,8 @@ function portsWith(changes: Changes = {}) {
   const store = {
     find: vi.fn<FakeStore["find"]>(async () => undefined),
     nearest: vi.fn<FakeStore["nearest"]>(async () => []),
-    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [] })),
+    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [], generation: GENERATION })),
+    claimRefresh: vi.fn<FakeStore["claimRefresh"]>(async () => true),
     countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
     policy: {},
     ...changes.store,
@@ -136,6 +145,7 @@ function portsWith(changes: Changes = {}) {
       "embedder" in changes
         ? changes.embedder
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
+    lexicon: EMPTY_LEXICON,
     secret: () => SECRET,
     clock: { now: () => NOW },
     metrics,
@@ -181,6 +191,18 @@ describe("lookupCache fails open", () => {
       promptId: PROMPT_ID,
       similarity: 0,
     });
+  });
+
+  it("and compares a later store by the time, when the generation is not known", async () => {
+    const generationOf = async (changes: Changes): Promise<number> => {
+      const { decisionId } = await lookup(portsWith(changes).ports, INPUT, context());
+      return openDecision(decisionId, SECRET, NOW).generation;
+    };
+    expect(await generationOf({})).toBe(GENERATION);
+    expect(await generationOf({ embedder: embedder(down) })).toBe(GENERATION);
+    expect(await generationOf({ store: { nearest: down } })).toBe(GENERATION);
+    // Clocks of replicas may differ by a second.
+    expect(await generationOf({ store: { find: down } })).toBe(NOW - 1000);
   });
 
   it("and logs it, without the prompt", async () => {
@@ -262,7 +284,7 @@ describe("lookupCache fails open", () => {
 describe("a prompt that is looked up again", () => {
   const VECTOR = Float32Array.of(1, 0);
   const NEAREST = [{ entry: ENTRY, similarity: 0.75 }];
-  const found = { exact: undefined, nearest: NEAREST };
+  const found = { exact: undefined, nearest: NEAREST, generation: GENERATION };
   /** Looks up one prompt so many times, and returns the outcomes. */
   const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
     const prepared = prepareLookup(INPUT, caller);
@@ -298,7 +320,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         find: vi.fn().mockResolvedValueOnce(undefined).mockResolvedValue(ENTRY),
-        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
+        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST, generation: GENERATION })),
       },
     });
     expect(await lookUp(ports, 4)).toEqual(["NOT_FOUND", "EXACT", "EXACT", "EXACT"]);
@@ -311,7 +333,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: async () => NEAREST,
-        both: async () => ({ exact: old, nearest: NEAREST }),
+        both: async () => ({ exact: old, nearest: NEAREST, generation: GENERATION }),
       },
     });
     expect(await lookUp(ports, 2)).toEqual(["SEMANTIC", "SEMANTIC"]);
@@ -350,7 +372,10 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
-        both: vi.fn().mockResolvedValueOnce({ exact: undefined, nearest: [] }).mockResolvedValue(found),
+        both: vi
+          .fn()
+          .mockResolvedValueOnce({ exact: undefined, nearest: [], generation: GENERATION })
+          .mockResolvedValue(found),
       },
     });
     let now = NOW;
@@ -554,7 +579,10 @@ describe("the strictness of the guard", () => {
       const call = { signal: new AbortController().signal, arrival: performance.now() };
       const { outcome } = await lookupCache(
         portsWith({
-          store: { nearest: async () => NEAREST, both: async () => ({ exact: undefined, nearest: NEAREST }) },
+          store: {
+            nearest: async () => NEAREST,
+            both: async () => ({ exact: undefined, nearest: NEAREST, generation: GENERATION }),
+          },
           settings: { guard },
         }).ports,
         prepared,
@@ -570,5 +598,75 @@ describe("the strictness of the guard", () => {
     const ports = { ...near({ guard: "off" }), guards: { saw } };
     await lookup(ports, { ...asked, strategy: "SEMANTIC" }, context());
     expect(saw.mock.calls).toEqual([[{ tenant: "t", namespace: "default" }, { guard: "off" }]]);
+  });
+});
+
+describe("an exact match that is due", () => {
+  const due: CacheEntry = { ...ENTRY, id: PROMPT_ID, dueTime: NOW };
+  const find = async (): Promise<CacheEntry> => due;
+  const run = (ports: LookupCachePorts, input = INPUT) => lookup(ports, input, context());
+  const claimed = (isFirst: boolean) => vi.fn<FakeStore["claimRefresh"]>(async () => isFirst);
+
+  it("is a miss for the caller that claims its refresh, for a minute", async () => {
+    const claimRefresh = claimed(true);
+    const { ports, store } = portsWith({ store: { find, claimRefresh } });
+    const { outcome } = await run(ports);
+    expect(outcome).toMatchObject({
+      kind: "miss",
+      reason: "REFRESH",
+      nearestId: PROMPT_ID,
+      nearestSimilarity: 1,
+    });
+    const namespace = { tenant: "t", namespace: "default" };
+    expect(claimRefresh).toHaveBeenCalledExactlyOnceWith(namespace, PROMPT_ID, {
+      now: NOW,
+      until: NOW + 60_000,
+    });
+    expect(store.countLookup).toHaveBeenCalledWith(namespace, { kind: "MISS" }, NOW);
+  });
+
+  it("is a stale hit for the others", async () => {
+    const { ports } = portsWith({ store: { find, claimRefresh: claimed(false) } });
+    expect((await run(ports)).outcome).toMatchObject({
+      kind: "hit",
+      match: "EXACT",
+      entry: due,
+      isStale: true,
+    });
+  });
+
+  it("is no stale hit a moment before, and nothing is claimed", async () => {
+    const claimRefresh = claimed(true);
+    const early = { ...due, dueTime: NOW + 1 };
+    const { ports } = portsWith({ store: { find: async () => early, claimRefresh } });
+    expect((await run(ports)).outcome).toMatchObject({ kind: "hit", isStale: false });
+    expect(claimRefresh).not.toHaveBeenCalled();
+  });
+
+  it("is not claimed in shadow mode, nor for a caller that may not store", async () => {
+    const claimRefresh = claimed(true);
+    const { ports } = portsWith({ store: { find, claimRefresh } });
+    expect((await run(ports, { ...INPUT, shadow: true })).outcome).toMatchObject({ reason: "SHADOW" });
+    const { caller, ...call } = context();
+    const reading = await lookupCache(ports, prepareLookup(INPUT, caller), { ...call, mayStore: false });
+    expect(reading.outcome).toMatchObject({ kind: "hit", isStale: true });
+    expect(claimRefresh).not.toHaveBeenCalled();
+  });
+
+  it("is served when the claim fails or takes too long, with a log message", async () => {
+    for (const claimRefresh of [down, never<boolean>]) {
+      const { ports, log } = portsWith({
+        store: { find, claimRefresh },
+        settings: { lookupDeadlineMs: claimRefresh === down ? 60_000 : 20 },
+      });
+      expect((await run(ports)).outcome).toMatchObject({ kind: "hit", isStale: true });
+      expect(log.warn).toHaveBeenCalledOnce();
+    }
+  });
+
+  it("is not served by meaning", async () => {
+    const near = { ...due, id: "cd".repeat(32) };
+    const { ports } = portsWith({ store: { nearest: async () => [{ entry: near, similarity: 0.99 }] } });
+    expect((await run(ports)).outcome).toMatchObject({ kind: "miss", reason: "TOO_OLD" });
   });
 });

@@ -1,8 +1,10 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
-import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
+import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
+import type { Lexicon } from "../../domain/cache/lexicon.ts";
+import { isDue } from "../../domain/cache/lifetime.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { strictnessOf } from "../../domain/cache/policy.ts";
@@ -17,10 +19,9 @@ import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { abortable, Deadline, isTimeout } from "../deadline.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 import {
-  analysisOf,
-  type CacheStrategy,
   cachedVector,
   cacheVector,
   type Decided,
@@ -30,33 +31,14 @@ import {
   verdictOn,
 } from "./prepared-lookup.ts";
 
-/** The settings of the cache; a call may be stricter. */
-export interface CacheSettings {
-  readonly enabled: boolean;
-  readonly strategy: CacheStrategy;
-  /** Undefined: the default of the model. */
-  readonly similarityThreshold: number | undefined;
-  readonly alignedThreshold: number;
-  /** Of namespaces that have none of their own; see strictnessOf. */
-  readonly guard: GuardStrictness;
-  readonly defaultTtlMs: number;
-  /** The upper bound of TTLs and of the age of served answers. */
-  readonly maxAgeMs: number;
-  /** Most entries in a namespace. */
-  readonly maxEntries: number;
-  /** Most bytes of entries in a namespace; undefined: no bound. */
-  readonly maxBytes: number | undefined;
-  readonly evictionPolicy: EvictionPolicy;
-  /** After this time a lookup is a miss. */
-  readonly lookupDeadlineMs: number;
-}
-
 export type MissReason =
   | "NOT_FOUND"
   | "BELOW_THRESHOLD"
   | "GUARD"
   | "TOO_OLD"
+  | "VETOED"
   | "DISABLED"
+  | "REFRESH"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
   | "SERVER_OVERLOADED"
@@ -69,6 +51,8 @@ interface Hit {
   readonly similarity: number;
   readonly threshold: number;
   readonly ageMs: number;
+  /** It is due, and another caller refreshes it. */
+  readonly isStale: boolean;
 }
 
 export type CacheOutcome =
@@ -85,10 +69,12 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "lookup" | "countLookup">;
+  readonly store: Pick<CacheStore, "lookup" | "countLookup" | "claimRefresh">;
   readonly guards: Pick<GuardWatch, "saw">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
+  /** What the guard knows of words. */
+  readonly lexicon: Lexicon;
   /** See ServerSecret. */
   readonly secret: () => SecretKey;
   readonly clock: Clock;
@@ -99,7 +85,10 @@ export interface LookupCachePorts {
 }
 
 /** The fields of the call that a lookup needs. */
-type LookupContext = Pick<CallContext, "signal" | "arrival">;
+type LookupContext = Pick<CallContext, "signal" | "arrival"> & {
+  /** Whether the caller may store an answer; default: it may. */
+  readonly mayStore?: boolean;
+};
 
 /** The outcome of a lookup, and the decision token with which its caller may store an answer. */
 export interface LookedUp {
@@ -119,6 +108,9 @@ const NEIGHBOURS = 3;
  */
 const WAITING_SHARE = 15 / 16;
 
+/** The most by which clocks of replicas differ. */
+const CLOCK_DIFFERENCE_MS = 1000;
+
 /**
  * Looks up an answer in the cache scope: exact match first, then semantic match. Fails open: when the store or the
  * embedder is slow or down, the outcome is a miss with its reason, within the lookup deadline. Rejects only when the call
@@ -132,7 +124,12 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
-  const call: LookupCall = { ports, lookup, now, settings, deadline, guard: undefined };
+  const mayStore = context.mayStore ?? true;
+  const call: LookupCall = {
+    ...{ ports, lookup, now, settings, deadline, mayStore },
+    guard: undefined,
+    generation: undefined,
+  };
   let found: CacheOutcome;
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
@@ -141,13 +138,20 @@ export async function lookupCache(
     context.signal.throwIfAborted();
     found = failOpen(call, error);
   }
-  const decisionId = decisionToken(lookup, { ...decidedEntry(found), time: now }, ports.secret());
+  // Unknown after a failure of the store: then the time is compared, minus what clocks of replicas may differ by.
+  const { generation = now - CLOCK_DIFFERENCE_MS } = call;
+  const decided = { ...decidedEntry(found), generation, time: now };
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
+  const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
+  const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
   count(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
   return { decisionId, outcome };
 }
+
+/** How long a caller may take to refresh an entry before another one may. */
+const REFRESH_MS = 60_000;
 
 /** The context of all steps of one lookup. Settings and time do not change during it. */
 interface LookupCall {
@@ -157,8 +161,17 @@ interface LookupCall {
   readonly now: number;
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
+  readonly mayStore: boolean;
   /** The strictness that applies, by the policy that the last step has read; undefined before the first. */
   guard: GuardStrictness | undefined;
+  /** The generation of the namespace in the first reply of the store; undefined: there was none. */
+  generation: number | undefined;
+}
+
+/** Notes the generation of the first reply: what is invalidated after it is later than the decision. */
+function noted(call: LookupCall, found: FoundEntries): FoundEntries {
+  call.generation ??= found.generation;
+  return found;
 }
 
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
@@ -169,16 +182,24 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const first = both ?? (strategy === "SEMANTIC" ? undefined : await lookupExact(call));
   if (first !== undefined) applyPolicy(call, first);
   const exact = first?.exact;
-  if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
+  const refused = exact === undefined ? undefined : refusalOfExact(call, exact);
+  if (exact !== undefined && refused === undefined) {
     call.lookup.vector = undefined;
-    return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
+    const found = { entry: exact, similarity: 1, threshold: 0 };
+    return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
   if (both !== undefined) return decide(call, both);
   if (strategy === "EXACT" || embedder === undefined) {
-    return miss(call, exact === undefined ? "NOT_FOUND" : "TOO_OLD");
+    return miss(call, refused ?? "NOT_FOUND");
   }
   const embedded = await embedPrompt(call, embedder);
   return decide(call, await lookupNearest(call, embedder, embedded));
+}
+
+/** Why an exact match is not served; undefined: it may be. */
+function refusalOfExact(call: LookupCall, exact: CacheEntry): "TOO_OLD" | "VETOED" | undefined {
+  if (isTooOld(exact, policyOf(call), call.now)) return "TOO_OLD";
+  return isVetoed(exact.feedback, { promptId: call.lookup.promptId }) ? "VETOED" : undefined;
 }
 
 /** Throws GUARD_TOO_LOOSE, also where an exact match needs no guard: so a call is right or wrong whatever is stored. */
@@ -187,6 +208,37 @@ function applyPolicy(call: LookupCall, { policy }: FoundEntries): GuardStrictnes
   ports.guards.saw(lookup.namespace, policy);
   call.guard = strictnessOf(lookup.input.guard, policy, settings.guard);
   return call.guard;
+}
+
+/**
+ * The outcome for an exact match that is due: a miss for the one caller that is to refresh it, a stale hit for the others.
+ * Nothing is claimed in shadow mode, nor for a caller that may not store.
+ */
+async function refresh(
+  call: LookupCall,
+  found: Pick<Hit, "entry" | "similarity" | "threshold">,
+): Promise<CacheOutcome> {
+  const { ports, lookup, now, deadline } = call;
+  const { id } = found.entry;
+  if (lookup.input.shadow || !call.mayStore) return hit(call, "EXACT", found, true);
+  try {
+    const until = now + REFRESH_MS;
+    const isFirst = await deadline.within(ports.store.claimRefresh(lookup.namespace, id, { now, until }));
+    if (!isFirst) return hit(call, "EXACT", found, true);
+  } catch (error) {
+    ports.log.warn({ err: error }, "the refresh of a cache entry could not be claimed; it is served");
+    return hit(call, "EXACT", found, true);
+  }
+  const { similarity, threshold } = found;
+  return {
+    kind: "miss",
+    reason: "REFRESH",
+    nearestId: id,
+    nearestSimilarity: similarity,
+    threshold,
+    guardReasons: [],
+    guard: call.guard,
+  };
 }
 
 /**
@@ -200,7 +252,7 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   const looking = ports.work.runNow("LOOKUP", async () => ports.store.lookup(lookup.namespace, query, now));
   if (looking === undefined) return undefined;
   try {
-    return await deadline.within(looking);
+    return noted(call, await deadline.within(looking));
   } catch (error) {
     lookup.vector = undefined;
     if (isTimeout(error)) throw new StepFailed("STORE_UNAVAILABLE", error);
@@ -208,11 +260,12 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   }
 }
 
-async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<FoundEntries> {
+async function lookupExact(call: LookupCall): Promise<FoundEntries> {
+  const { ports, lookup, now, deadline } = call;
   try {
     const found = ports.store.lookup(lookup.namespace, { id: lookup.promptId }, now);
     // The embedded store returns synchronously: without timer and promises an exact hit takes some 4 us less (of 90).
-    return found instanceof Promise ? await deadline.within(found) : found;
+    return noted(call, found instanceof Promise ? await deadline.within(found) : found);
   } catch (error) {
     throw new StepFailed("STORE_UNAVAILABLE", error);
   }
@@ -242,8 +295,10 @@ async function lookupNearest(
 ): Promise<FoundEntries> {
   const { ports, lookup, now, deadline } = call;
   const { signal } = deadline;
-  const nearest = async (vector: PromptVector): Promise<FoundEntries> =>
-    ports.store.lookup(lookup.namespace, { nearest: nearestQuery(lookup, vector) }, now);
+  const nearest = async (vector: PromptVector): Promise<FoundEntries> => {
+    const query = { nearest: nearestQuery(lookup, vector) };
+    return noted(call, await ports.store.lookup(lookup.namespace, query, now));
+  };
   let hasStarted = false;
   const searching = ports.work.run(workOf(call), signal, async () => {
     hasStarted = true;
@@ -273,11 +328,11 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
 
 /** The outcome of the semantic match. */
 function decide(call: LookupCall, found: FoundEntries): CacheOutcome {
-  const { lookup, now } = call;
+  const { ports, lookup, now } = call;
   const guard = applyPolicy(call, found);
-  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
+  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry, ports.lexicon);
   const policy = { ...policyOf(call), strictness: guard };
-  const decision = decideSemantic(analysisOf(lookup), found.nearest, policy, now, verdict);
+  const decision = decideSemantic(found.nearest, policy, now, verdict);
   return decision.kind === "miss" ? { ...decision, guard } : hit(call, "SEMANTIC", decision);
 }
 
@@ -289,6 +344,7 @@ function policyOf({ ports, lookup, settings }: LookupCall): Omit<MatchingPolicy,
     alignedThreshold: settings.alignedThreshold,
     ...(threshold === undefined ? {} : { floor: threshold }),
     maxAgeMs: Math.min(maxAgeMs, settings.maxAgeMs),
+    promptId: lookup.promptId,
   };
 }
 
@@ -321,9 +377,11 @@ function hit(
   { now }: LookupCall,
   match: "EXACT" | "SEMANTIC",
   { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
+  isStale = false,
 ): Hit {
   // Not negative, although clocks of replicas may differ.
-  return { kind: "hit", match, entry, similarity, threshold, ageMs: Math.max(0, now - entry.createTime) };
+  const ageMs = Math.max(0, now - entry.createTime);
+  return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
 function shadowed({ guard }: LookupCall, { entry, similarity, threshold }: Hit): CacheOutcome {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { EMPTY_LEXICON } from "../../domain/cache/lexicon.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import {
   analysisOf,
@@ -36,6 +37,7 @@ const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
   fingerprint: scopeFingerprint(INPUT.cacheScope),
   model: "m",
+  knowledge: "",
   prompt: INPUT.prompt,
   analysis: analyzePrompt(INPUT.prompt),
   response: "With flour.",
@@ -45,7 +47,13 @@ const ENTRY: CacheEntry = {
   expireTime: NOW + 1000,
   etag: "e1",
 };
-const DECIDED = { entryId: ENTRY.id, similarity: 0.75, time: NOW };
+const DECIDED = {
+  entryId: ENTRY.id,
+  similarity: 0.75,
+  servedCreateTime: ENTRY.createTime,
+  generation: NOW - 5,
+  time: NOW,
+};
 const SECRET_BYTES = randomBytes(32);
 const SECRET = createSecretKey(SECRET_BYTES);
 
@@ -72,13 +80,16 @@ describe("a prepared lookup", () => {
 
   it("caches the last verdict by the etag of the entry", () => {
     const lookup = prepareLookup(INPUT, CALLER);
-    const verdict = verdictOn(lookup, ENTRY);
+    const verdict = verdictOn(lookup, ENTRY, EMPTY_LEXICON);
     expect(verdict).toEqual({ conflicts: [], aligned: true });
-    expect(verdictOn(lookup, { ...ENTRY })).toBe(verdict);
+    expect(verdictOn(lookup, { ...ENTRY }, EMPTY_LEXICON)).toBe(verdict);
     const denied = "How do I not bake bread?";
     const changed = { ...ENTRY, etag: "e2", prompt: denied, analysis: analyzePrompt(denied) };
-    expect(verdictOn(lookup, changed).conflicts).toContainEqual({ reason: "NEGATION", from: "closed" });
-    expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
+    expect(verdictOn(lookup, changed, EMPTY_LEXICON).conflicts).toContainEqual({
+      reason: "NEGATION",
+      from: "closed",
+    });
+    expect(verdictOn(lookup, ENTRY, EMPTY_LEXICON)).toEqual(verdict);
   });
 
   it("caches the token of the last decision for a second, by value", () => {
@@ -87,12 +98,11 @@ describe("a prepared lookup", () => {
     expect(decisionToken(lookup, DECIDED, createSecretKey(Buffer.from(SECRET_BYTES)))).toBe(token);
     expect(openDecision(token, SECRET, NOW)).toEqual({
       recipient: lookup.recipient,
-      entryId: ENTRY.id,
       promptId: lookup.promptId,
       fingerprint: ENTRY.fingerprint,
       model: "m",
-      similarity: 0.75,
-      time: NOW,
+      knowledge: "",
+      ...DECIDED,
     });
   });
 
@@ -100,6 +110,8 @@ describe("a prepared lookup", () => {
     ["another second", { time: NOW + 1000 }, SECRET],
     ["another entry", { entryId: "cd".repeat(32) }, SECRET],
     ["no entry", { entryId: "" }, SECRET],
+    ["another answer of the entry", { servedCreateTime: NOW - 7 }, SECRET],
+    ["another generation", { generation: NOW }, SECRET],
     ["another similarity", { similarity: 0.5 }, SECRET],
     ["another secret", {}, createSecretKey(randomBytes(32))],
   ] as const)("seals anew for %s", (_, change, secret) => {

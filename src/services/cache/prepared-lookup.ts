@@ -4,6 +4,8 @@ import { decisionRecipient, sealDecision } from "../../domain/cache/decision-tok
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
+import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
+import type { Lexicon } from "../../domain/cache/lexicon.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
@@ -25,11 +27,15 @@ export interface LookupCacheInput {
   readonly shadow: boolean;
 }
 
-/** The entry that a lookup decided on (served, or nearest), and the time. */
+/** What a lookup decided: the entry (served, or nearest), and when. */
 export interface Decided {
   /** Empty: none. */
   readonly entryId: string;
   readonly similarity: number;
+  /** See DecisionRecord. */
+  readonly servedCreateTime: number;
+  /** See DecisionRecord. */
+  readonly generation: number;
   /** Milliseconds since the epoch. */
   readonly time: number;
 }
@@ -87,9 +93,13 @@ export function analysisOf(lookup: PreparedLookup): PromptAnalysis {
  * The guard's verdict on an entry. The last one is cached by the etag of the entry, because the guard takes 13 us. It is the
  * same at every strictness: what a strictness refuses is read from it (reasonsAt).
  */
-export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry): GuardVerdict {
+export function verdictOn(
+  lookup: PreparedLookup,
+  { etag, analysis }: CacheEntry,
+  lexicon: Lexicon,
+): GuardVerdict {
   if (lookup.lastVerdict?.etag !== etag) {
-    lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis) };
+    lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis, lexicon) };
   }
   return lookup.lastVerdict.verdict;
 }
@@ -99,7 +109,7 @@ export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry
  * sealing takes 5 us: the same decision within a second has the same token.
  */
 export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: SecretKey): string {
-  const { entryId, similarity } = decided;
+  const { entryId, similarity, servedCreateTime, generation } = decided;
   const time = decided.time - (decided.time % 1000);
   const last = lookup.lastDecision;
   if (
@@ -107,14 +117,18 @@ export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: 
     last.decided.time === time &&
     last.decided.entryId === entryId &&
     last.decided.similarity === similarity &&
+    last.decided.servedCreateTime === servedCreateTime &&
+    last.decided.generation === generation &&
     last.secret.equals(secret)
   ) {
     return last.token;
   }
   const { recipient, promptId, fingerprint, input } = lookup;
-  const { model } = input.cacheScope;
-  const token = sealDecision({ recipient, promptId, fingerprint, model, entryId, similarity, time }, secret);
-  lookup.lastDecision = { decided: { entryId, similarity, time }, secret, token };
+  const { model, knowledgeVersion } = input.cacheScope;
+  const knowledge = knowledgeDigest(knowledgeVersion);
+  const rounded: Decided = { entryId, similarity, servedCreateTime, generation, time };
+  const token = sealDecision({ recipient, promptId, fingerprint, model, knowledge, ...rounded }, secret);
+  lookup.lastDecision = { decided: rounded, secret, token };
   return token;
 }
 

@@ -13,6 +13,7 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type CacheScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
+import type { Unfit } from "../../domain/cache/storable.ts";
 import { invalidField } from "../../domain/errors.ts";
 import type { CacheStats, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
@@ -139,6 +140,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     model: entry.model,
     tags: [...entry.tags],
     etag: entry.etag,
+    quarantined: entry.feedback?.quarantined ?? false,
     ...defined({
       metadata: nonEmptyObject(entry.metadata),
       usage: usage && {
@@ -149,6 +151,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
       },
       createTime: fromMs(entry.createTime),
       expireTime: fromMs(entry.expireTime),
+      refreshTime: fromMs(entry.dueTime),
     }),
   };
 }
@@ -184,6 +187,6 @@ export function fromStats(
   };
 }
 
-export function fromNotStored(reason: PutRefusal): ProtoNotStored {
+export function fromNotStored(reason: PutRefusal | Unfit): ProtoNotStored {
   return ProtoNotStored[reason];
 }

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { scopeToken } from "../../../src/adapters/redis/cache/entry-fields.ts";
+import { invalidationNames, MAX_PENDING } from "../../../src/adapters/redis/cache/invalidation-names.ts";
 import { vectorSchema } from "../../../src/adapters/redis/indexes/schema.ts";
 import type { NamespaceRedisKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import { MAX_INVALIDATIONS } from "../../../src/domain/cache/invalidation.ts";
 import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
@@ -239,6 +241,107 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     });
   });
 
+  describe("an invalidation by another process", () => {
+    const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), model: IDENTITY, limit: 3 };
+
+    it("is seen by the next lookup, though the entry is cached", async () => {
+      const replica = await opened.openReplica();
+      await put("e1", { vector: unitVector(1, DIMENSION) }, { tags: ["a"] });
+      await put("e2", { vector: unitVector(2, DIMENSION) });
+      for (const id of ["e1", "e2"]) expect((await findEntry(opened.cache, SCOPE, id, NOW))?.id).toBe(id);
+      expect(await nearest(1)).toHaveLength(2);
+      await replica.invalidate(SCOPE, { tagsAny: ["a"] }, { now: NOW + 1 });
+      expect(await opened.cache.lookup(SCOPE, { id: "e1", nearest: query }, NOW)).toMatchObject({
+        exact: undefined,
+        nearest: [{ entry: { id: "e2" } }],
+        generation: NOW + 1,
+      });
+      expect(await findEntry(opened.cache, SCOPE, "e1", NOW)).toBeUndefined();
+      expect((await findEntry(opened.cache, SCOPE, "e2", NOW))?.id).toBe("e2");
+    });
+
+    it("is seen while its entries are not removed yet, also with more conditions than a read returns", async () => {
+      // As when the process that invalidated was killed: the state without its removal.
+      await put("e1", { vector: unitVector(1, DIMENSION) }, { tags: ["a"] });
+      await put("e2", { vector: unitVector(2, DIMENSION) });
+      const { counters, cacheInvalidations } = await keysOf();
+      const pend = async (names: readonly string[]) => {
+        const generation = NOW + 1;
+        await opened.client.command("HSET", counters, "cache_generation", generation);
+        for (const name of names) await opened.client.command("ZADD", cacheInvalidations, generation, name);
+      };
+      const [name = ""] = invalidationNames({ tagsAny: ["a"] });
+      await pend([name]);
+      expect((await nearest(1)).map(({ entry }) => entry.id)).toEqual(["e2"]);
+      expect(await findEntry(opened.cache, SCOPE, "e1", NOW)).toBeUndefined();
+      expect(await listed()).toEqual(["e2"]);
+      await put("e3", { vector: unitVector(1, DIMENSION) }, { tags: ["a"] });
+      await pend(Array.from({ length: MAX_PENDING }, (_, index) => `t${"0".repeat(18)}${index}`));
+      // Entries from before the last invalidation are not found by vector while so many are pending.
+      const all = { ...query, limit: 4 };
+      expect((await findNearest(opened.cache, SCOPE, all, NOW)).map(({ entry }) => entry.id)).toEqual(["e3"]);
+      expect((await findEntry(opened.cache, SCOPE, "e2", NOW))?.id).toBe("e2");
+      // Stats remove what is left, and then nothing is pending.
+      expect(await opened.cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 2, stores: 3 });
+      expect(await sizesBeside()).toEqual([2, 2, 2, 2]);
+      expect((await nearest(2)).map(({ entry }) => entry.id)).toEqual(["e2", "e3"]);
+    });
+
+    it("of thousands is answered at once, and they are removed behind it", async () => {
+      const ids = Array.from({ length: 2000 }, (_, index) => `e${index}`);
+      for (let from = 0; from < ids.length; from += 200) {
+        await Promise.all(ids.slice(from, from + 200).map((id) => put(id)));
+      }
+      await opened.cache.invalidate(SCOPE, {}, { now: NOW + 1 });
+      const [left = 0] = await sizesBeside();
+      expect(Number(left)).toBeGreaterThan(1000);
+      expect(await listed()).toEqual([]);
+      expect(await opened.cache.countMatching(SCOPE, {}, NOW)).toBe(0);
+      await vi.waitFor(async () => expect(await sizesBeside()).toEqual([0, 0, 0, 0]), { timeout: 30_000 });
+      const { counters } = await keysOf();
+      const swept = await opened.client.command(
+        "HMGET",
+        counters,
+        "cache_generation",
+        "cache_swept",
+        "cache_pass",
+      );
+      expect((swept as readonly unknown[]).map((value) => value && String(value))).toEqual([
+        String(NOW + 1),
+        String(NOW + 1),
+        null,
+      ]);
+    });
+
+    it("remembers a bounded number of conditions, and beyond it invalidates the whole namespace", async () => {
+      await put("e1");
+      await opened.cache.invalidate(SCOPE, { tagsAny: ["none"] }, { now: NOW + 1 });
+      const { cacheInvalidations, counters } = await keysOf();
+      for (let from = 0; from < MAX_INVALIDATIONS; from += 1000) {
+        const members = Array.from({ length: 1000 }, (_, index) => [
+          NOW + 1,
+          `t${(from + index).toString(16)}`,
+        ]);
+        await opened.client.command("ZADD", cacheInvalidations, ...members.flat());
+      }
+      expect((await findEntry(opened.cache, SCOPE, "e1", NOW))?.id).toBe("e1");
+      await opened.cache.invalidate(SCOPE, { tagsAny: ["one more"] }, { now: NOW + 2 });
+      expect(await findEntry(opened.cache, SCOPE, "e1", NOW)).toBeUndefined();
+      expect(await opened.client.command("ZCARD", cacheInvalidations)).toBe(1);
+      // Those that no decision can be older than are forgotten.
+      const later = NOW + 8 * DAY;
+      await vi.waitFor(async () =>
+        expect(String(await opened.client.command("HGET", counters, "cache_swept"))).toBe(String(NOW + 2)),
+      );
+      await opened.cache.invalidate(SCOPE, { model: "m" }, { now: later });
+      await vi.waitFor(async () =>
+        expect(String(await opened.client.command("HGET", counters, "cache_swept"))).toBe(String(later)),
+      );
+      await opened.cache.invalidate(SCOPE, { model: "m" }, { now: later + 1 });
+      expect(await opened.client.command("ZCARD", cacheInvalidations)).toBe(1);
+    });
+  });
+
   it("counts the entries of each cache scope", async () => {
     await put("a");
     await put("b");
@@ -364,6 +467,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     await keep();
     cache.countLookup(SCOPE, { kind: "MISS" }, NOW);
     await cache.stats(SCOPE, NOW);
+    await cache.claimRefresh(SCOPE, "absent", { now: NOW, until: NOW + DAY });
 
     expect(await cost(() => put("e1"))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
@@ -378,6 +482,13 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 };
     const both = async () => cache.lookup(SCOPE, { id: "absent", nearest: query }, NOW);
     expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
+    // Also after an invalidation, whose own cost does not depend on the entries.
+    expect(await cost(() => cache.invalidate(SCOPE, { tagsAny: ["a"] }, { now: NOW }))).toMatchObject({
+      trips: 1,
+    });
+    await cache.stats(SCOPE, NOW);
+    expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
     // Many at once: one command reads the entries of 64.
     const many = () => Promise.all(Array.from({ length: 100 }, (_, index) => find(`e${index % 3}`)));
     expect(await cost(many)).toEqual({ trips: 1, commands: 2 });
@@ -387,6 +498,9 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
       trips: 0,
       commands: 0,
     });
+    const claim = () => cache.claimRefresh(SCOPE, "e1", { now: NOW, until: NOW + DAY });
+    expect(await cost(claim)).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(claim)).toEqual({ trips: 1, commands: 1 });
     // The pending counts are flushed first.
     expect(await cost(() => put("e1"))).toEqual({ trips: 2, commands: 2 });
     expect(await cost(() => cache.delete(SCOPE, "e1", { now: NOW }))).toMatchObject({ trips: 1 });

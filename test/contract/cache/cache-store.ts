@@ -16,7 +16,10 @@ import {
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
 import { evictionCases } from "./eviction.ts";
+import { invalidationCases } from "./invalidation.ts";
 import { listCases } from "./list.ts";
+import { refreshCases } from "./refresh.ts";
+import { reportCases } from "./reports.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
 import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
@@ -36,8 +39,11 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     describe("a restart", () => durabilityCases(subject));
     listCases(subject);
     deleteCases(subject);
+    invalidationCases(subject);
+    reportCases(subject);
     boundCases(subject);
     evictionCases(subject);
+    refreshCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });
@@ -349,7 +355,7 @@ function isolationCases(subject: CacheSubject): void {
     for (const [index, scope] of scopes.entries()) {
       expect(await findEntry(store, scope, "e1", NOW)).toBeUndefined();
       expect(await findNearest(store, scope, query, NOW)).toEqual([]);
-      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: undefined,
         nearest: [],
         policy: {},

@@ -17,7 +17,7 @@ const MAX_EMBEDDINGS = 20;
 /** Operations of the cache and the namespaces, without memories. */
 const OF_THE_CACHE: ReadonlySet<Operation["op"]> = new Set<Operation["op"]>([
   ...(["storeEntry", "deleteEntry", "lookup", "getEntry", "listEntries", "cacheStats"] as const),
-  ...(["getPolicy", "updatePolicy"] as const),
+  ...(["getPolicy", "updatePolicy", "invalidate"] as const),
   ...(["deleteNamespace", "namespaces", "namespaceStats", "again", "wait", "restart"] as const),
 ]);
 

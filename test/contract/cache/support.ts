@@ -58,11 +58,11 @@ export async function nearest(
   const { store, scope } = subject;
   const full = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
   const found = await findNearest(store, scope, full, now);
-  expect(await store.lookup(scope, {}, now)).toEqual({ exact: undefined, nearest: [], policy: {} });
+  expect(await store.lookup(scope, {}, now)).toMatchObject({ exact: undefined, nearest: [], policy: {} });
   expect((await store.lookup(scope, { nearest: full }, now)).exact).toBeUndefined();
   for (const id of ["e1", "absent"]) {
     const exact = await find(subject, id, now);
-    expect(await store.lookup(scope, { id: id, nearest: full }, now)).toEqual({
+    expect(await store.lookup(scope, { id: id, nearest: full }, now)).toMatchObject({
       exact,
       nearest: found,
       policy: {},

@@ -84,6 +84,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   GetCacheEntry: shows(({ namespace, entryId }) => [{ namespace, id: entryId }]),
   ListCacheEntries: shows(({ namespace }) => [{ namespace }]),
   DeleteCacheEntry: changes(({ namespace, entryId }) => [{ namespace, id: entryId, requestId: "same" }]),
+  InvalidateCache: changes(({ namespace }) => [{ namespace, requestId: "same" }]),
   GetCacheStats: counts(({ namespace }) => [{ namespace }]),
   GetCachePolicy: differs(({ namespace }) => [{ namespace }]),
   UpdateCachePolicy: changes(({ namespace }) => [

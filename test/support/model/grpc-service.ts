@@ -177,6 +177,17 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       await cache.deleteCacheEntry({ namespace, id, etag, ...request });
       return plain("deleted");
     }
+    case "invalidate": {
+      const { count, wholeNamespace } = await cache.invalidateCache({
+        namespace,
+        model: input.model ?? "",
+        tags: [...(input.tagsAny ?? [])],
+        knowledgeVersion: input.knowledgeVersion ?? "",
+        validateOnly: input.validateOnly,
+        ...request,
+      });
+      return plain({ ...(count === undefined ? {} : { count }), wholeNamespace });
+    }
     case "listEntries":
       return plain(
         await pagesOf(async (pageToken) => {
@@ -356,7 +367,7 @@ function promptInit(text: string): MessageInitShape<typeof CachePromptSchema> {
 }
 
 function scopeInit(scope: CacheScopeChoice): MessageInitShape<typeof CacheScopeSchema> {
-  return { ...scope, shared: true };
+  return { ...scope, knowledgeVersion: scope.systemPrompt, shared: true };
 }
 
 function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {

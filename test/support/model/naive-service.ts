@@ -2,12 +2,13 @@ import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../../src/domain/cache/eviction.ts";
-import type { GuardReason } from "../../../src/domain/cache/guard.ts";
+import { type GuardReason, guardPrompts } from "../../../src/domain/cache/guard.ts";
 import {
   compareStrictness,
   DEFAULT_STRICTNESS,
   type GuardStrictness,
 } from "../../../src/domain/cache/guard-strictness.ts";
+import { knowledgeDigest } from "../../../src/domain/cache/invalidation.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
 import { cachePolicyEtag, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
@@ -39,6 +40,7 @@ import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
 import type { NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY } from "../builders.ts";
 import { findEntry, findNearest } from "../cache-lookups.ts";
+import { ENGLISH } from "../english.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
@@ -194,6 +196,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
         model: input.scope.model,
+        knowledge: knowledgeDigest(cacheScopeOf(input.scope).knowledgeVersion),
         prompt,
         response,
         tags,
@@ -225,6 +228,20 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
+    }
+    case "invalidate": {
+      const { model, tagsAny, knowledgeVersion, validateOnly } = input;
+      const filter = {
+        ...(model === undefined ? {} : { model }),
+        ...(tagsAny === undefined ? {} : { tagsAny }),
+        ...(knowledgeVersion === undefined ? {} : { knowledge: knowledgeDigest(knowledgeVersion) }),
+      };
+      const wholeNamespace = Object.keys(filter).length === 0;
+      if (validateOnly) {
+        return plain({ count: await stores.cache.countMatching(scope, filter, now), wholeNamespace });
+      }
+      await stores.cache.invalidate(scope, filter, options);
+      return plain({ wholeNamespace });
     }
     case "listEntries": {
       const { model, tagsAny, pageSize } = input;
@@ -399,7 +416,8 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
     tools: [],
     responseFormat: {},
     locale: "",
-    knowledgeVersion: "",
+    // The same, so that there are not more scopes.
+    knowledgeVersion: systemPrompt,
     sharing: "tenant",
   };
 }
@@ -601,18 +619,17 @@ async function lookup(
   const allowed = (await stores.cache.lookup(scope, {}, now)).policy.guard ?? DEFAULT_STRICTNESS;
   const strictness: GuardStrictness = guard ?? allowed;
   if (compareStrictness(strictness, allowed) < 0) throw guardTooLoose(strictness, allowed);
+  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
+  const promptId = cacheEntryId(scope, fingerprint, prompt);
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
     strictness,
+    promptId,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
-  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
-  const exact =
-    strategy === "SEMANTIC"
-      ? undefined
-      : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
+  const exact = strategy === "SEMANTIC" ? undefined : await findEntry(stores.cache, scope, promptId, now);
   const miss = (reason: string, nearest = false, guardReasons: readonly GuardReason[] = []): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
     return { miss: reason, nearest, guardReasons, strictness };
@@ -626,7 +643,9 @@ async function lookup(
   if (strategy === "EXACT") return miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
   const vector = await embed(context, prompt);
   const nearest = await findNearest(stores.cache, scope, { fingerprint, vector, limit: 3 }, now);
-  const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
+  const decision = decideSemantic(nearest, policy, now, ({ analysis }) =>
+    guardPrompts(analyzePrompt(prompt), analysis, ENGLISH),
+  );
   return decision.kind === "hit"
     ? hit("SEMANTIC", decision.entry)
     : miss(decision.reason, nearest.length > 0, decision.guardReasons);

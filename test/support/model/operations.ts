@@ -124,6 +124,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly request: boolean;
     }
   | {
+      readonly op: "invalidate";
+      readonly model?: string;
+      readonly tagsAny?: readonly string[];
+      readonly knowledgeVersion?: string;
+      readonly validateOnly: boolean;
+      readonly request: boolean;
+    }
+  | {
       readonly op: "import";
       /** One message each; they make one stream. */
       readonly messages: readonly (readonly ImportedDraft[])[];
@@ -589,6 +597,21 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [2, fc.record({ op: op("deleteEntry"), at, prompt, scope, etag, request })],
+    [
+      1,
+      fc.record(
+        {
+          op: op("invalidate"),
+          at,
+          model: fc.constantFrom("m1", "m2"),
+          tagsAny: fc.subarray([...WORDS], { minLength: 1, maxLength: 2 }),
+          knowledgeVersion: fc.constantFrom("be brief", "none"),
+          validateOnly: fc.boolean(),
+          request,
+        },
+        { requiredKeys: ["op", "at", "validateOnly", "request"] },
+      ),
+    ],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

@@ -168,6 +168,8 @@ function altered(input: OperationInput): OperationInput | undefined {
       return { ...input, filter: { ...input.filter, userId: "altered" } };
     case "storeEntry":
       return { ...input, response: "altered" };
+    case "invalidate":
+      return { ...input, tagsAny: ["altered"] };
     case "updatePolicy":
       return { ...input, guard: input.guard === "strict" ? "closed" : "strict" };
     case "deleteEntry":

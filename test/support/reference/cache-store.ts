@@ -15,6 +15,12 @@ import {
   scoreRule,
   usedAgain,
 } from "../../../src/domain/cache/eviction.ts";
+import { applyReport } from "../../../src/domain/cache/feedback.ts";
+import {
+  cacheInvalidated,
+  matchesInvalidation,
+  nextGeneration,
+} from "../../../src/domain/cache/invalidation.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import {
   cachePolicyEtag,
@@ -35,6 +41,7 @@ import {
   byTime,
   idempotently,
   type ReferenceEntry,
+  recordsBeside,
   type Universe,
   type World,
   worldKeyOf,
@@ -46,10 +53,16 @@ type PutRecord = Omit<PutCacheEntryResult, "entry"> & { readonly id: string };
 
 /** The reference implementation of CacheStore, as simple as possible. */
 export function referenceCacheStore(universe: Universe): CacheStore {
-  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] =>
-    [...(universe.worlds.get(worldKeyOf(scope))?.entries.values() ?? [])].filter(
-      ({ entry }) => entry.expireTime > now,
-    );
+  /** The generation of the last invalidation that matches; 0: none. */
+  const lastMatch = (world: World, entry: CacheEntry): number =>
+    world.invalidations.findLast(({ filter }) => matchesInvalidation(entry, filter))?.generation ?? 0;
+  const isLive = (world: World, { entry, generation }: ReferenceEntry, now: number): boolean =>
+    entry.expireTime > now && lastMatch(world, entry) <= generation;
+  const generationOf = (world: World | undefined): number => world?.invalidations.at(-1)?.generation ?? 0;
+  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] => {
+    const world = universe.worlds.get(worldKeyOf(scope));
+    return world === undefined ? [] : [...world.entries.values()].filter((one) => isLive(world, one, now));
+  };
   const find = (scope: NamespaceKey, id: string, now: number): CacheEntry | undefined =>
     live(scope, now).find(({ entry }) => entry.id === id)?.entry;
   const existing = (scope: NamespaceKey, id: string, now: number): CacheEntry => {
@@ -120,10 +133,10 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     return true;
   };
 
-  /** Expired entries go first, as few as may; what they were used is remembered. */
+  /** Expired and invalidated entries go first, as few as may; what they were used is remembered. */
   const dropExpired = (world: World, excess: number, now: number): void => {
-    const expired = [...world.entries.values()].filter(({ entry }) => entry.expireTime <= now);
-    for (const { entry, order, usage } of expired.slice(0, excess)) {
+    const dead = [...world.entries.values()].filter((one) => !isLive(world, one, now));
+    for (const { entry, order, usage } of dead.slice(0, excess)) {
       world.entries.delete(entry.id);
       if (ruleOf(order).worth !== "none") world.remembered.set(entry.id, usage.uses);
     }
@@ -141,8 +154,8 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       return { replaced: false, evicted: 0, refused: "TOO_LARGE" };
     world.order = rule.order;
     const old = world.entries.get(entry.id);
-    const replaced = old !== undefined && old.entry.expireTime > now;
-    // Of one that has expired counts what is remembered.
+    const replaced = old !== undefined && isLive(world, old, now);
+    // Of one that has expired or is invalidated counts what is remembered.
     const counted = replaced || (old !== undefined && ruleOf(old.order).worth !== "none") ? old : undefined;
     const uses = counted?.usage.uses ?? world.remembered.get(entry.id) ?? 0;
     const lastUseTime = replaced ? (old?.usage.lastUseTime ?? 0) : 0;
@@ -151,7 +164,10 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     const isHeavy = maxBytes !== undefined && bytesOf(world) + bytes > maxBytes;
     dropExpired(world, isHeavy ? Infinity : excessEntries(world.entries.size + 1, maxEntries), now);
     let evicted = evict(world, rule, options, { entries: 0, bytes: 0 });
-    const one: ReferenceEntry = { entry: writtenDown(entry), vector, usage, order: rule.order, score: 0 };
+    const one: ReferenceEntry = {
+      ...{ entry: writtenDown(entry), vector, usage, order: rule.order, score: 0 },
+      generation: generationOf(world),
+    };
     const refused = !replaced && rule.worth !== "none" && isRefused(world, rule, scored(one), options);
     world.remembered.delete(entry.id);
     if (refused) world.remembered.set(entry.id, usage.uses);
@@ -187,6 +203,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     lookup: async (namespace, query, now) => ({
       exact: query.id === undefined ? undefined : find(namespace, query.id, now),
       nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
+      generation: generationOf(universe.worlds.get(worldKeyOf(namespace))),
       policy: universe.worlds.get(worldKeyOf(namespace))?.policy ?? NO_CACHE_POLICY,
     }),
 
@@ -211,6 +228,10 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         worldKeyOf(scope),
         options,
         () => {
+          const { decidedAt } = options;
+          if (decidedAt !== undefined && lastMatch(world, entry) > decidedAt) {
+            throw cacheInvalidated(scope.namespace);
+          }
           const outcome = putOnce(world, entry, options);
           return { result: { entry, ...outcome }, outcome: { id: entry.id, ...outcome } };
         },
@@ -237,6 +258,59 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         },
         () => undefined,
       ),
+
+    invalidate: async (scope, filter, options) =>
+      idempotently(
+        universe,
+        recordsBeside(scope),
+        options,
+        () => {
+          const world = universe.worlds.get(worldKeyOf(scope));
+          const generation = nextGeneration(generationOf(world), options.now);
+          world?.invalidations.push({ filter, generation });
+          return { result: undefined, outcome: undefined };
+        },
+        () => undefined,
+      ),
+
+    report: async (scope, report, options) => {
+      const { now } = options;
+      const world = universe.worlds.get(worldKeyOf(scope));
+      if (world === undefined) return { applied: false, quarantined: false };
+      return idempotently<{ readonly applied: boolean; readonly quarantined: boolean }, boolean>(
+        universe,
+        worldKeyOf(scope),
+        options,
+        () => {
+          const stored = live(scope, now).find(({ entry }) => entry.id === report.entryId);
+          if (stored === undefined || stored.entry.createTime !== report.createTime) {
+            return { result: { applied: false, quarantined: false }, outcome: false };
+          }
+          const entry = applyReport(stored.entry, report, now);
+          const isQuarantined = entry.feedback?.quarantined === true;
+          world.entries.set(entry.id, {
+            ...stored,
+            entry,
+            vector: isQuarantined ? undefined : stored.vector,
+          });
+          const quarantined = isQuarantined && stored.entry.feedback?.quarantined !== true;
+          return { result: { applied: true, quarantined }, outcome: true };
+        },
+        (applied) => ({ applied, quarantined: false }),
+      );
+    },
+
+    countMatching: async (scope, filter, now) =>
+      live(scope, now).filter(({ entry }) => matchesInvalidation(entry, filter)).length,
+
+    claimRefresh: async (scope, id, { now, until }) => {
+      const world = universe.worlds.get(worldKeyOf(scope));
+      const current = world?.entries.get(id);
+      if (world === undefined || current === undefined || current.entry.expireTime <= now) return false;
+      if ((world.claims.get(current) ?? 0) > now) return false;
+      world.claims.set(current, until);
+      return true;
+    },
 
     countLookup: (scope, lookup, now) => {
       const world = universe.worlds.get(worldKeyOf(scope));

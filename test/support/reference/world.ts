@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
+import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
 import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
@@ -22,20 +23,26 @@ export interface ReferenceEntry {
   /** Under which rule it was last put or used. */
   order: ScoreOrder;
   score: number;
+  /** Of the namespace when it was put. */
+  readonly generation: number;
 }
 
-/** One namespace. Nothing is swept: every read skips expired data. */
+/** One namespace. Nothing is swept: every read skips expired and invalidated data. */
 export interface World {
   /** In order of writing. */
   memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
+  /** Until when an entry is being refreshed; a put makes another entry. */
+  readonly claims: WeakMap<ReferenceEntry, number>;
   policy: StoredCachePolicy;
   /** Uses of ids that were refused or evicted, the latest last. */
   readonly remembered: Map<string, number>;
   /** Of the last put. */
   order: ScoreOrder;
   clock: number;
+  /** In order. */
+  readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -85,10 +92,12 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
+    claims: new WeakMap(),
     policy: NO_CACHE_POLICY,
     remembered: new Map(),
     order: "lru",
     clock: 0,
+    invalidations: [],
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
   universe.worlds.set(worldKey, world);

@@ -17,12 +17,8 @@ interface CachedEntry {
  * so it equals the data on disk.
  */
 export class EntryCache {
-  readonly #rows = new Map<number, string>();
-  readonly #entries = new LRUCache<string, CachedEntry>({
-    maxSize: MAX_BYTES,
-    sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
-    dispose: ({ row }) => void this.#rows.delete(row),
-  });
+  #rows = new Map<number, string>();
+  #entries = this.#newEntries();
 
   /** Ids are digests that include the namespace, but a caller can pass any id: the namespace is compared too. */
   find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
@@ -47,7 +43,18 @@ export class EntryCache {
     if (id !== undefined) this.#entries.delete(id);
   }
 
+  /** Takes the same time whatever the number of entries. */
   clear(): void {
-    this.#entries.clear();
+    this.#rows = new Map();
+    this.#entries = this.#newEntries();
+  }
+
+  #newEntries(): LRUCache<string, CachedEntry> {
+    const rows = this.#rows;
+    return new LRUCache({
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
+      dispose: ({ row }) => void rows.delete(row),
+    });
   }
 }

@@ -13,6 +13,7 @@ import {
   usedAgain,
 } from "../../../domain/cache/eviction.ts";
 import type { EntryUses } from "../../../domain/cache/lookup-counts.ts";
+import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import type { Database, Row } from "../database/database.ts";
 
 /** Ids that one put forgets at most. */
@@ -41,25 +42,29 @@ interface Lowest {
 /** The scores of cache entries, and what they evict. Only inside writes. */
 export class EntryScores {
   readonly #database: Database;
+  readonly #invalidations: CacheInvalidations;
 
-  constructor(database: Database) {
+  constructor(database: Database, invalidations: CacheInvalidations) {
     this.#database = database;
+    this.#invalidations = invalidations;
   }
 
-  /** The usage of an id with one use more: of its entry, or as it is remembered (of one that has expired: as it would be). */
+  /**
+   * The usage of an id with one use more: of the entry that it replaces, or as it is remembered (of one that has expired or
+   * is invalidated: as it would be).
+   */
   usage(
     namespaceId: number,
     id: string,
-    cost: number,
-    now: number,
+    { cost, isReplaced, now }: { readonly cost: number; readonly isReplaced: boolean; readonly now: number },
   ): Pick<Candidate, "uses" | "lastUseTime" | "cost"> {
     const found = this.#database.first(
       `SELECT uses, last_use_time FROM cache_entry e JOIN cache_entry_use u ON u.row = e.row
-         WHERE e.namespace_id = ?1 AND e.id = ?2 AND (e.expire_time > ?3 OR u.score_order IN ${REMEMBERED})
+         WHERE e.namespace_id = ?1 AND e.id = ?2 AND (?3 = 1 OR u.score_order IN ${REMEMBERED})
        UNION ALL SELECT uses, 0 FROM cache_remembered WHERE namespace_id = ?1 AND id = ?2`,
       namespaceId,
       id,
-      now,
+      isReplaced ? 1 : 0,
     );
     const before = { uses: Number(found?.["uses"] ?? 0), lastUseTime: Number(found?.["last_use_time"] ?? 0) };
     return usedAgain({ ...before, cost }, 1, now);
@@ -92,6 +97,7 @@ export class EntryScores {
     );
     const excess = (added: 0 | 1): number => this.#excess(namespaceId, candidate, bounds, added);
     if (excess(1) > 0) this.#removeExpired(namespaceId, candidate.id, excess(1), bounds.maxBytes, now);
+    if (excess(1) > 0) this.#removeInvalidated(namespaceId, candidate.id, excess(1), bounds.maxBytes);
     let evicted = this.#evict(namespaceId, rule, candidate.id, () => excess(0) > 0);
     if (!isReplaced && excess(1) > 0 && this.#isRefused(namespaceId, rule, candidate)) {
       return { evicted, isRefused: true };
@@ -193,6 +199,12 @@ export class EntryScores {
       // How many free enough bytes is unknown.
       maxBytes === undefined ? count : -1,
     );
+  }
+
+  #removeInvalidated(namespaceId: number, id: string, count: number, maxBytes: number | undefined): void {
+    const limit = maxBytes === undefined ? count : -1;
+    for (const row of this.#invalidations.rows(namespaceId, id, limit))
+      this.deleteRemembering("SELECT ?", row);
   }
 
   #evict(namespaceId: number, rule: ScoreRule, id: string, isOver: () => boolean): number {

@@ -1,15 +1,12 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { answerCost, scoreRule } from "../../../domain/cache/eviction.ts";
-import {
-  type CacheLookup,
-  LookupCounts,
-  type NamespaceLookups,
-} from "../../../domain/cache/lookup-counts.ts";
+import type { OutcomeReport } from "../../../domain/cache/feedback.ts";
+import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
+import type { CacheLookup } from "../../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
-import { withinBytes } from "../../../domain/page-token.ts";
 import type { Json } from "../../../lib/json.ts";
 import type {
   CacheListQuery,
@@ -23,7 +20,7 @@ import type {
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
-import { BatchedWrites } from "../database/batched-writes.ts";
+import { CacheInvalidations } from "../database/cache-invalidations.ts";
 import { decodeRecord, encodeRecord, encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
@@ -32,7 +29,12 @@ import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { EntryScores } from "./entry-scores.ts";
+import { CacheInvalidator } from "./invalidator.ts";
+import { CacheList } from "./list.ts";
 import type { EmbeddedCachePolicyStore } from "./policies.ts";
+import { RefreshClaims } from "./refresh-claims.ts";
+import { CacheReports, type Reported } from "./reports.ts";
+import { CacheStatistics } from "./statistics.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -43,12 +45,16 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #namespaces: NamespaceIds;
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
+  readonly #invalidations: CacheInvalidations;
+  readonly #invalidator: CacheInvalidator;
+  readonly #list: CacheList;
+  readonly #reports: CacheReports;
   readonly #model: VectorModel;
   readonly #policies: Pick<EmbeddedCachePolicyStore, "read">;
   readonly #entries = new EntryCache();
   readonly #scores: EntryScores;
-  readonly #counts = new LookupCounts();
-  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
+  readonly #statistics: CacheStatistics;
+  readonly #claims = new RefreshClaims();
 
   constructor(
     database: Database,
@@ -67,28 +73,42 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#idempotencyRecords = idempotencyRecords;
-    this.#lookups = new BatchedWrites({
-      database,
-      log,
-      failureMessage: "cache lookups could not be counted",
-      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
-      write: (counts) => {
-        for (const lookups of counts) this.#writeCounts(lookups);
-      },
-    });
     this.#model = model;
     this.#policies = policies;
-    this.#vectors = new ScopeVectors(database, model, log);
-    this.#scores = new EntryScores(database);
-    database.onChange("cache_entry", (row) => this.#entries.delete(row));
-    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
-    namespaces.onCreated((scope) => this.#counts.forget(scope));
+    this.#invalidations = new CacheInvalidations(database);
+    this.#scores = new EntryScores(database, this.#invalidations);
+    this.#vectors = new ScopeVectors(database, this.#invalidations, model, log);
+    const parts = {
+      database,
+      namespaces,
+      idempotencyRecords,
+      invalidations: this.#invalidations,
+      scores: this.#scores,
+      log,
+    };
+    this.#statistics = new CacheStatistics(parts);
+    this.#invalidator = new CacheInvalidator(parts, (namespaceId) => {
+      this.#entries.clear();
+      this.#vectors.drop(namespaceId);
+    });
+    this.#list = new CacheList(database, namespaces, this.#invalidations);
+    this.#reports = new CacheReports(parts, {
+      row: (namespaceId, id, now) => this.#row(namespaceId, id, now),
+      entryAt: (row) => this.#entryAt(row),
+      onQuarantined: (namespaceId, row, { fingerprint, expireTime }) =>
+        this.#vectors.put(namespaceId, fingerprint, row, undefined, expireTime),
+    });
+    database.onChange("cache_entry", (row) => {
+      this.#entries.delete(row);
+      this.#claims.end(row);
+    });
   }
 
   lookup(namespace: NamespaceKey, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+      generation: this.#invalidator.generation(namespace),
       policy: this.#policies.read(namespace),
     };
   }
@@ -97,36 +117,14 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return { entries: [], more: false };
-    const { model, tagsAny, after, limit, maxBytes, now } = query;
-    // Reads keys and sizes first, so that large answers beyond the page are not read.
-    const rows = this.#database.all(
-      // INDEXED BY, because the planner would otherwise sort the whole namespace rather than skip a few expired rows.
-      `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
-       WHERE e.namespace_id = ? AND e.expire_time > ?
-       ${model === undefined ? "" : "AND e.model = ?"}
-       ${tagsAny === undefined ? "" : `AND EXISTS (${tagIn(tagsAny)})`}
-       ${after === undefined ? "" : "AND (e.create_time, e.id) < (?, ?)"}
-       ORDER BY e.create_time DESC, e.id DESC LIMIT ?`,
-      namespaceId,
-      now,
-      ...(model === undefined ? [] : [model]),
-      ...(tagsAny ?? []),
-      ...(after === undefined ? [] : [after.createTime, after.id]),
-      limit + 1,
-    );
-    const page = withinBytes(rows.slice(0, limit), (row) => Number(row["bytes"]), maxBytes);
-    return {
-      entries: page.flatMap((row) => this.#entryAt(Number(row["row"])) ?? []),
-      more: rows.length > page.length,
-    };
+    const { rows, more } = this.#list.page(scope, query);
+    return { entries: rows.flatMap((row) => this.#entryAt(row) ?? []), more };
   }
 
   put(scope: NamespaceKey, entry: CacheEntry, options: PutCacheEntryOptions): Promise<PutCacheEntryResult> {
-    const { now, request } = options;
+    const { now, decidedAt, request } = options;
     // Before the put in the same transaction, so that recently served entries do not count as unused.
-    void this.#lookups.flush();
+    void this.#statistics.flush();
     return this.#database.write((): Written<PutCacheEntryResult> => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#idempotencyRecords.replay(namespaceId, request, now);
@@ -136,6 +134,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         now,
         SWEEP_LIMIT,
       );
+      if (decidedAt !== undefined && this.#invalidations.lastMatch(namespaceId, entry) > decidedAt) {
+        throw cacheInvalidated(scope.namespace);
+      }
       const vector = this.#model.takes(options.model) ? options.vector : undefined;
       const { row, ...result } = this.#bounded(namespaceId, entry, vector, options);
       const { replaced, refused } = result;
@@ -179,34 +180,47 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
   }
 
-  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
-    this.#counts.add(scope, lookup, now);
-    this.#lookups.counted(this.#counts.size);
+  async invalidate(
+    scope: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    await this.#invalidator.invalidate(scope, filter, options);
   }
 
-  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
-    await this.#lookups.flush();
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
     const namespaceId = this.#namespaces.find(scope);
-    const counter =
-      namespaceId === undefined
-        ? undefined
-        : this.#database.first(
-            `SELECT exact_hits, semantic_hits, misses, stores, evictions,
-               (SELECT count(*) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS entries,
-               (SELECT sum(bytes) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS bytes
-             FROM cache_counter c WHERE c.namespace_id = ?2`,
-            now,
-            namespaceId,
-          );
-    return {
-      entryCount: Number(counter?.["entries"] ?? 0),
-      byteCount: Number(counter?.["bytes"] ?? 0),
-      exactHits: Number(counter?.["exact_hits"] ?? 0),
-      semanticHits: Number(counter?.["semantic_hits"] ?? 0),
-      misses: Number(counter?.["misses"] ?? 0),
-      stores: Number(counter?.["stores"] ?? 0),
-      evictions: Number(counter?.["evictions"] ?? 0),
-    };
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
+    return row !== undefined && this.#claims.claim(row, { now, until });
+  }
+
+  async report(
+    scope: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Reported> {
+    return this.#reports.report(scope, report, options);
+  }
+
+  async countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    return this.#list.count(scope, filter, now);
+  }
+
+  /** Deletes the invalidated entries that an earlier process left, in the background. */
+  resumeReclaiming(): void {
+    this.#invalidator.resume();
+  }
+
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
+    this.#statistics.count(scope, lookup, now);
+  }
+
+  stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
+    return this.#statistics.read(scope, now);
   }
 
   #find(namespace: NamespaceKey, id: string, now: number): CacheEntry | undefined {
@@ -214,7 +228,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     if (cached !== undefined) return cached.expireTime > now ? cached : undefined;
     const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
-    return row === undefined ? undefined : this.#entryOf(namespace, row);
+    return row === undefined ? undefined : this.#validEntryOf(namespace, row);
   }
 
   #nearest(namespace: NamespaceKey, query: NearestQuery, now: number): Neighbour[] {
@@ -233,18 +247,19 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       const near = table.nearestDefault(vector, limit, now);
       found = near.map(({ row, similarity }) => ({
         row,
-        entry: this.#entryOf(namespace, row),
+        entry: this.#validEntryOf(namespace, row),
         similarity: clampSimilarity(similarity),
       }));
-      // Rows are deleted in many places (swept, evicted, with their namespace); their vectors are removed here.
-      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
+      // Rows are deleted in many places (swept, evicted, with their namespace), and reports shorten their lives; their
+      // vectors are removed here.
+      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint || entry.expireTime <= now);
       for (const { row } of stale) table.remove(row);
     } while (stale.length > 0);
     return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
   }
 
-  /** Reads the entry of a row of this namespace through the EntryCache. Never inside a write. */
-  #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
+  /** Reads the entry of a valid row of this namespace through the EntryCache. Never inside a write. */
+  #validEntryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
     const cached = this.#entries.at(row);
     if (cached !== undefined) return cached;
     const entry = this.#entryAt(row);
@@ -257,9 +272,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return this.#vectors.memoryBytes;
   }
 
-  /** Clears the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
-  clearEntryCache(): void {
+  /** A namespace was deleted: the EntryCache may hold entries of it whose rows are not deleted yet. */
+  namespaceDeleted(): void {
     this.#entries.clear();
+    this.#invalidator.namespaceDeleted();
   }
 
   /** Drops the cached vectors: the next lookup of each scope reads them from disk. */
@@ -269,23 +285,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** Queues the counts so far in the database, which writes them when it is closed, and stops the timer. */
   [Symbol.dispose](): void {
-    this.#lookups[Symbol.dispose]();
-  }
-
-  #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): void {
-    const namespaceId = this.#namespaces.find(scope);
-    // Lookups create no namespace, and do not create a deleted one again.
-    if (namespaceId === undefined) return;
-    this.#database.run(
-      `INSERT INTO cache_counter (namespace_id, exact_hits, semantic_hits, misses) VALUES (?, ?, ?, ?)
-       ON CONFLICT (namespace_id) DO UPDATE SET exact_hits = exact_hits + excluded.exact_hits,
-         semantic_hits = semantic_hits + excluded.semantic_hits, misses = misses + excluded.misses`,
-      namespaceId,
-      exactHits,
-      semanticHits,
-      misses,
-    );
-    this.#scores.countUses(namespaceId, uses);
+    this.#invalidator[Symbol.dispose]();
+    this.#statistics[Symbol.dispose]();
   }
 
   /** Makes room for an entry and writes it; without a row, it was refused. */
@@ -302,7 +303,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     if (maxBytes !== undefined && bytes > maxBytes) {
       return { entry, replaced: false, evicted: 0, refused: "TOO_LARGE" };
     }
-    const usage = this.#scores.usage(namespaceId, id, answerCost(entry), now);
+    const usage = this.#scores.usage(namespaceId, id, { cost: answerCost(entry), isReplaced: replaced, now });
     const candidate = { id, createTime, expireTime, bytes, ...usage };
     const bounds = { maxEntries, maxBytes, isReplaced: replaced };
     const { evicted, isRefused } = this.#scores.makeRoom(namespaceId, rule, candidate, bounds, now);
@@ -348,6 +349,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       namespaceId,
       this.#model.written.generation,
     );
+    this.#invalidations.stamp(row, namespaceId, entry);
     this.#database.run("DELETE FROM cache_entry_tag WHERE row = ?", row);
     for (const tag of new Set(entry.tags)) {
       this.#database.run("INSERT INTO cache_entry_tag (row, tag) VALUES (?, ?)", row, tag);
@@ -373,10 +375,11 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return { ...outcome, entry, evicted: 0 };
   }
 
-  /** The row of an entry that has not expired. */
+  /** The row of an entry that has not expired and is not invalidated. */
   #row(namespaceId: number, id: string, now: number): number | undefined {
     const found = this.#database.first(
-      "SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ? AND expire_time > ?",
+      `SELECT row FROM cache_entry e WHERE namespace_id = ? AND id = ? AND expire_time > ?
+       ${this.#invalidations.andValid(namespaceId)}`,
       namespaceId,
       id,
       now,
@@ -392,8 +395,4 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
 function entryOf(row: Row): CacheEntry {
   return decodeRecord<CacheEntry>(row["record"], `cache entry ${String(row["id"])}`);
-}
-
-function tagIn(tags: readonly string[]): string {
-  return `SELECT 1 FROM cache_entry_tag t WHERE t.row = e.row AND t.tag IN (${tags.map(() => "?").join(", ")})`;
 }

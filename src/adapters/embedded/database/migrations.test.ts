@@ -136,11 +136,15 @@ describe("a file of format 1", () => {
     expect(found.byKeyword.map(({ id }) => id)).toEqual(["rich"]);
     expect(found.corpus.documentCount).toBe(3);
     // Its analysis is not migrated, so it is found by exact match only.
-    const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });
+    const { analysis, knowledge: _knowledge, ...entry } = cacheEntry({ tags: ["faq"] });
     const { notation, writing: _, ...older } = analysis;
     expect(notation).toEqual([]);
     const { exact } = await cache.lookup(SCOPE, { id: "e1" }, NOW);
     expect(exact).toEqual({ ...entry, analysis: { ...older, version: 1 } });
+    // Its knowledge version is not known, so any invalidates it; its model and tags are.
+    expect(await cache.countMatching(SCOPE, { knowledge: "5".repeat(32) }, NOW)).toBe(1);
+    expect(await cache.countMatching(SCOPE, { tagsAny: ["other"] }, NOW)).toBe(0);
+    expect(await cache.countMatching(SCOPE, { model: "a-model", tagsAny: ["faq"] }, NOW)).toBe(1);
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
     expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
     expect(secret.read().export()).toEqual(Buffer.alloc(32, 7));

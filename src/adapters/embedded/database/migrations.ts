@@ -105,6 +105,39 @@ CREATE TRIGGER cache_remembered_removed AFTER DELETE ON cache_remembered BEGIN
 END;
 `;
 
+/** The additions of format 5: invalidations of the cache, see cache-invalidations.ts. */
+const FORMAT_5 = `
+-- An empty model, knowledge or tag: any.
+CREATE TABLE cache_invalidation (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  tag TEXT NOT NULL,
+  model TEXT NOT NULL,
+  knowledge TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  PRIMARY KEY (namespace_id, tag, model, knowledge)
+) WITHOUT ROWID, STRICT;
+
+-- last: of the last invalidation. swept: all entries that the invalidations up to this one match have been deleted.
+CREATE TABLE cache_generation (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  last INTEGER NOT NULL,
+  swept INTEGER NOT NULL
+) STRICT;
+
+-- Apart from the entry, so that its answer is not read to find out whether it is invalidated. generation: when the entry was
+-- put. knowledge: NULL where it is not known, because the entry was put by an older program.
+CREATE TABLE cache_entry_stamp (
+  row INTEGER PRIMARY KEY REFERENCES cache_entry ON DELETE CASCADE,
+  namespace_id INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  knowledge TEXT
+) STRICT;
+CREATE INDEX cache_entry_stamp_by_namespace ON cache_entry_stamp (namespace_id, row);
+INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
+  SELECT row, namespace_id, 0, model FROM cache_entry;
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -117,10 +150,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 1, to: 2, sql: FORMAT_2 },
   { from: 2, to: 3, sql: FORMAT_3 },
   { from: 3, to: 4, sql: FORMAT_4 },
+  { from: 4, to: 5, sql: FORMAT_5 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

@@ -1,4 +1,5 @@
 import type { Log } from "../../../ports/log.ts";
+import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import { decodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 import type { VectorModel } from "./vector-model.ts";
@@ -13,13 +14,15 @@ const MAX_VECTORS = 200_000;
  */
 export class ScopeVectors {
   readonly #database: Database;
+  readonly #invalidations: CacheInvalidations;
   readonly #model: VectorModel;
   readonly #log: Log;
   /** In order of last use, the most recent last. */
   readonly #tables = new Map<string, VectorTable<undefined>>();
 
-  constructor(database: Database, model: VectorModel, log: Log) {
+  constructor(database: Database, invalidations: CacheInvalidations, model: VectorModel, log: Log) {
     this.#database = database;
+    this.#invalidations = invalidations;
     this.#model = model;
     // Stored vectors of the old model are not read any more: their entries are found by exact match only.
     model.onChange(() => this.clear());
@@ -35,6 +38,13 @@ export class ScopeVectors {
   /** Drops all tables; the next lookup of each scope reads its table from disk. */
   clear(): void {
     this.#tables.clear();
+  }
+
+  /** Drops the tables of a namespace: some of its entries were invalidated. */
+  drop(namespaceId: number): void {
+    for (const key of this.#tables.keys()) {
+      if (key.startsWith(keyOf(namespaceId, ""))) this.#tables.delete(key);
+    }
   }
 
   open(namespaceId: number, fingerprint: string): VectorTable<undefined> {
@@ -66,7 +76,8 @@ export class ScopeVectors {
     const table = new VectorTable<undefined>();
     const rows = this.#database.all(
       `SELECT e.row, e.expire_time, e.vector FROM cache_entry e JOIN cache_entry_use u ON u.row = e.row
-       WHERE e.namespace_id = ? AND e.fingerprint = ? AND e.vector IS NOT NULL AND u.generation = ?`,
+       WHERE e.namespace_id = ? AND e.fingerprint = ? AND e.vector IS NOT NULL AND u.generation = ?
+       ${this.#invalidations.andValid(namespaceId)}`,
       namespaceId,
       fingerprint,
       this.#model.generation,

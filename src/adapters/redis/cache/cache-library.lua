@@ -34,6 +34,7 @@ local function remove_entry(id, may_return)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
   redis.call('ZREM', cache_expiry, id)
+  redis.call('ZREM', cache_refreshing, id)
   if order ~= '-' then
     redis.call('ZREM', scores_of(order), id)
     redis.call('HDEL', cache_usage, id)
@@ -54,12 +55,39 @@ local function sweep(limit)
   return #expired
 end
 
+-- Removes invalidated entries in one step of a pass over all entries; answers whether there may be more. A scan returns
+-- each entry that is there for the whole pass, whatever is put and removed meanwhile.
+local function reclaim()
+  local invalidations = invalidations_of(counters, cache_invalidations)
+  if invalidations.last == invalidations.swept then return false end
+  local pass = redis.call('HMGET', counters, 'cache_pass', 'cache_cursor')
+  local target, cursor = pass[1] or invalidations.text, pass[2] or '0'
+  local scanned = redis.call('HSCAN', cache_fields, cursor, 'COUNT', STEP / 2)
+  local page, removed = scanned[2], 0
+  for at = 1, #page, 2 do
+    if is_invalidated(invalidations, page[at + 1]:match('^%d+ %x+ (%S*) ')) then
+      remove_entry(page[at], true)
+      removed = removed + 1
+    end
+  end
+  if removed > 0 then redis.call('HINCRBY', counters, 'invalidated', removed) end
+  if scanned[1] ~= '0' then
+    redis.call('HSET', counters, 'cache_pass', target, 'cache_cursor', scanned[1])
+    return true
+  end
+  redis.call('HSET', counters, 'cache_swept', target)
+  redis.call('HDEL', counters, 'cache_pass', 'cache_cursor')
+  return target ~= invalidations.text
+end
+
 local function has_expired()
   return redis.call('ZCOUNT', cache_expiry, '-inf', now) > 0
 end
 
--- Whether there is an entry that has not expired.
+-- Whether there is an entry that has not expired and is not invalidated.
 local function is_live(id)
   local expire_time = redis.call('ZSCORE', cache_expiry, id)
-  return expire_time and tonumber(expire_time) > tonumber(now)
+  if not expire_time or tonumber(expire_time) <= tonumber(now) then return false end
+  local stamp = redis.call('HGET', cache_entry_prefix .. id, 'stamp')
+  return not is_invalidated(invalidations_of(counters, cache_invalidations), stamp)
 end

@@ -3,13 +3,16 @@ import { digest } from "../../../lib/digest.ts";
 
 /**
  * The fields of a cache entry that are readable without the entry, also after Redis has expired it: they keep the
- * counts correct. Stored as `<bytes> <scope> <JSON>`; scripts read the first two (cache-library.lua).
+ * counts correct. Stored as `<bytes> <scope> <stamp> <JSON>`; scripts read the first three (cache-library.lua), and write the
+ * stamp (invalidation-library.lua).
  */
 export interface CacheEntryFields {
   /** See entryBytes. */
   readonly bytes: number;
   /** See scopeToken. */
   readonly scope: string;
+  /** See partsOf. */
+  readonly parts: string;
   readonly model: string;
   readonly tags: readonly string[];
   readonly expireTime: number;
@@ -22,19 +25,21 @@ export function scopeToken(namespaceId: string, fingerprint: string): string {
   return digest(namespaceId, fingerprint).slice(0, DIGITS);
 }
 
+/** The text before the stamp, and behind it. */
 export function packFields(
   { model, tags, expireTime }: CacheEntry,
   { bytes, scope }: { readonly bytes: number; readonly scope: string },
-): string {
-  return `${bytes} ${scope} ${JSON.stringify([expireTime, model, ...tags])}`;
+): { readonly fieldsBefore: string; readonly fieldsAfter: string } {
+  return {
+    fieldsBefore: `${bytes} ${scope} `,
+    fieldsAfter: ` ${JSON.stringify([expireTime, model, ...tags])}`,
+  };
 }
 
 export function unpackFields(packed: string): CacheEntryFields {
-  const [bytes = "", scope = ""] = packed.split(" ", 2);
-  const [expireTime, model, ...tags] = JSON.parse(packed.slice(bytes.length + scope.length + 2)) as [
-    number,
-    string,
-    ...string[],
-  ];
-  return { bytes: Number(bytes), scope, model, tags, expireTime };
+  const [bytes = "", scope = "", stamp = ""] = packed.split(" ", 3);
+  const json = packed.slice(bytes.length + scope.length + stamp.length + 3);
+  const [expireTime, model, ...tags] = JSON.parse(json) as [number, string, ...string[]];
+  const parts = stamp.slice(stamp.indexOf(":") + 1);
+  return { bytes: Number(bytes), scope, parts, model, tags, expireTime };
 }

@@ -1,6 +1,6 @@
 -- A step through the entries of a namespace, newest first by create time and id, expired ones included.
 -- after_time, after_id: of the entry before the first ('': from the newest on).
--- Answers PAGE and, for each entry, id, create time and fields ('': it was deleted); STALE.
+-- Answers PAGE and, for each entry, id, create time and fields ('': it was deleted or invalidated); STALE.
 local wrong = stale()
 if wrong then return wrong end
 -- By bytes, as Redis orders them; Lua compares strings by the rules of a language.
@@ -26,10 +26,13 @@ if after_time ~= '' then
   rank = from
 end
 local page = redis.call('ZREVRANGE', cache_order, rank, rank + tonumber(limit) - 1, 'WITHSCORES')
+local invalidations = invalidations_of(counters, cache_invalidations)
 local answer = { 'PAGE' }
 for at = 1, #page, 2 do
+  local fields = redis.call('HGET', cache_fields, page[at]) or ''
+  if is_invalidated(invalidations, fields:match('^%d+ %x+ (%S*) ')) then fields = '' end
   answer[#answer + 1] = page[at]
   answer[#answer + 1] = page[at + 1]
-  answer[#answer + 1] = redis.call('HGET', cache_fields, page[at]) or ''
+  answer[#answer + 1] = fields
 end
 return answer

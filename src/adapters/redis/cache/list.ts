@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
+import type { InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { CacheListQuery } from "../../../ports/cache/cache-store.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -8,11 +9,14 @@ import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import { type CacheEntryFields, unpackFields } from "./entry-fields.ts";
+import { invalidationNames, isNamed } from "./invalidation-names.ts";
+import { INVALIDATION } from "./script.ts";
 
 const LIST = defineNamespaceScript({
   file: new URL("./list-cache-entries.lua", import.meta.url),
   effect: "reads",
-  keys: ["cacheOrder", "cacheFields"],
+  libraries: [INVALIDATION],
+  keys: ["cacheOrder", "cacheFields", "counters", "cacheInvalidations"],
   arguments: ["limit", "afterTime", "afterId"],
   reply: (reply) => {
     const [, ...entries] = listOf(reply);
@@ -37,7 +41,7 @@ interface Position {
   readonly id: string;
 }
 
-/** An entry without fields was deleted. */
+/** An entry without fields was deleted or invalidated. */
 interface Passed extends Position {
   readonly fields: CacheEntryFields | undefined;
 }
@@ -74,6 +78,22 @@ export class CacheList {
     return { entries, more };
   }
 
+  /** See CacheStore.countMatching. */
+  async count(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    const names = invalidationNames(filter);
+    let count = 0;
+    let last: Position | undefined;
+    let step: readonly Passed[];
+    do {
+      step = await this.#step(scope, last);
+      count += step.filter(
+        ({ fields }) => fields !== undefined && fields.expireTime > now && isNamed(names, fields.parts),
+      ).length;
+      last = step.at(-1);
+    } while (step.length === STEP);
+    return count;
+  }
+
   /** The entries after a position that match a query, up to one more than the page. */
   async #behind(scope: NamespaceKey, after: Position | undefined, query: CacheListQuery): Promise<Listed[]> {
     const found: Listed[] = [];
@@ -94,9 +114,8 @@ export class CacheList {
   async #step(scope: NamespaceKey, after: Position | undefined): Promise<Passed[]> {
     const step = await this.#namespaces.run(scope, {
       script: LIST,
-      input: ({ cacheOrder, cacheFields }) => ({
-        cacheOrder,
-        cacheFields,
+      input: ({ cacheOrder, cacheFields, counters, cacheInvalidations }) => ({
+        ...{ cacheOrder, cacheFields, counters, cacheInvalidations },
         limit: STEP,
         afterTime: after?.createTime ?? "",
         afterId: after?.id ?? "",

@@ -1,10 +1,11 @@
 -- Writes an entry, after evicting entries beyond the bounds of the namespace; or refuses it.
--- generation: of the model that the vector is of ('': there is no vector). fields: see entry-fields.ts.
+-- generation: of the model that the vector is of ('': there is no vector). parts: see invalidation-library.lua. decided_at:
+-- see PutCacheEntryOptions ('': absent). fields_before, fields_after: the fields (see entry-fields.ts) around the stamp.
 -- max_bytes: '' where there is no bound. rule, cost, remembered_ids: see eviction.ts. is_admitted: '1' when an earlier call
 -- has evicted entries for this one.
 -- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when one call did not remove
--- enough; REPLAY and the outcome; REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new', 'replaced', 'not_admitted' or
--- 'too_large', and the id.
+-- enough; REPLAY and the outcome; INVALIDATED, REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new', 'replaced', 'not_admitted'
+-- or 'too_large', and the id.
 local wrong = cannot_create()
 if wrong then return wrong end
 local before = replay()
@@ -12,6 +13,11 @@ if before then return before end
 local current = redis.call('HGET', meta, 'generation')
 -- No generation: this store was emptied, and is not claimed yet.
 if not current or (generation ~= '' and generation ~= current) then return { 'MODEL' } end
+
+local invalidations = invalidations_of(counters, cache_invalidations)
+if decided_at ~= '' and invalidations.last > tonumber(decided_at) then
+  if last_match(invalidations, parts) > tonumber(decided_at) then return { 'INVALIDATED' } end
+end
 
 local rule_text = rule
 rule = cjson.decode(rule)
@@ -30,14 +36,14 @@ redis.call('HSET', counters, 'cache_rule', rule_text)
 
 local usage = read_usage(id, tonumber(default_cost)) or { order = '-', uses = 0, last_use = 0 }
 local replaced = is_live(id)
--- Of one that has expired counts what a sweep would have remembered.
+-- Of one that has expired or is invalidated counts what a sweep would have remembered.
 if not replaced and not is_remembered(usage.order) then usage.uses, usage.last_use = 0, 0 end
 usage.uses = math.min(tonumber(max_uses), usage.uses + 1)
 usage.last_use = math.max(usage.last_use, tonumber(now))
 usage.cost = tonumber(cost)
 sweep(STEP / 8)
 
--- An entry with this id, expired or not, is replaced and does not count.
+-- An entry with this id, live or not, is replaced and does not count.
 local others, other_bytes
 local function measure()
   others = redis.call('ZCARD', cache_order) - (redis.call('ZSCORE', cache_order, id) and 1 or 0)
@@ -52,8 +58,9 @@ end
 
 if is_over(1) then
   sweep(STEP)
+  local more = reclaim()
   measure()
-  if is_over(1) and has_expired() then return { 'AGAIN', 0 } end
+  if is_over(1) and (more or has_expired()) then return { 'AGAIN', 0 } end
 end
 
 -- Of entries with one score (the first 32 of them), the one with the earliest last use, then create time.
@@ -140,7 +147,7 @@ end
 -- A bound that was lowered holds whether the entry is admitted or not.
 if not make_room(0) then return { 'AGAIN', evicted } end
 if is_refused() then
-  -- An entry with this id that has expired gives way too: its uses are remembered once.
+  -- An entry with this id that is not live gives way too: its uses are remembered once.
   remove_entry(id)
   remember(id, exactly(usage.uses))
   forget_others()
@@ -151,10 +158,11 @@ if not make_room(1) then return { 'AGAIN', evicted } end
 -- All fields of the old entry are removed; its vector leaves the index once either way.
 remove_entry(id)
 redis.call('ZREM', cache_remembered, id)
-local written = { 'scope', scope, 'version', version, 'etag', etag, 'rec', rec }
+local stamp = invalidations.text .. ':' .. parts
+local written = { 'scope', scope, 'version', version, 'etag', etag, 'stamp', stamp, 'rec', rec }
 if generation ~= '' then
-  written[9] = 'v' .. generation
-  written[10] = vector
+  written[#written + 1] = 'v' .. generation
+  written[#written + 1] = vector
 end
 redis.call('HSET', entry, unpack(written))
 -- Redis expires it a minute after its expire time, to allow for its own clock.
@@ -162,7 +170,7 @@ local milliseconds = math.max(0, math.ceil(tonumber(expire_time) - tonumber(now)
 redis.call('PEXPIRE', entry, string.format('%d', milliseconds))
 redis.call('ZADD', cache_order, create_time, id)
 redis.call('ZADD', cache_expiry, expire_time, id)
-redis.call('HSET', cache_fields, id, fields)
+redis.call('HSET', cache_fields, id, fields_before .. stamp .. fields_after)
 redis.call('HINCRBY', cache_sizes, scope, 1)
 redis.call('HINCRBY', counters, 'cache_bytes', bytes)
 redis.call('HINCRBY', counters, 'stores', 1)

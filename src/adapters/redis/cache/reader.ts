@@ -3,13 +3,15 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { CachePolicy } from "../../../domain/cache/policy.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
-import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { asciiOf, bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
 import { type NamespaceRedisKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { CachedEntry, EntryCache } from "./entry-cache.ts";
+import { type Invalidations, MAX_PENDING, NO_INVALIDATIONS } from "./invalidation-names.ts";
 import { policyOf } from "./policies.ts";
+import { INVALIDATION } from "./script.ts";
 
 /** The reply for one entry: the cached version is current, it is absent, its new version, or the current namespaceId. */
 type EntryReply =
@@ -20,18 +22,34 @@ type EntryReply =
 
 const READ = defineScript({
   file: new URL("./read-cache-entries.lua", import.meta.url),
+  libraries: [INVALIDATION],
   effect: "reads",
-  keys: ["meta", "namespaces", list("entries")],
-  arguments: [rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
+  keys: ["meta", "namespaces", list("scopeKeys")],
+  arguments: ["maxPending", rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
   reply: (reply) => {
-    const [generation, policies, ...entries] = listOf(reply);
+    const [generation, policies, invalidations, ...entries] = listOf(reply);
     return {
       generation: numberOf(generation),
       policies: listOf(policies),
+      invalidations: listOf(invalidations).map(invalidationsOf),
       entries: entries.map(entryReply),
     };
   },
 });
+
+/** The generation of the last one, or a list of that and of those that are not swept yet, with their generations. */
+function invalidationsOf(reply: Reply): Invalidations {
+  if (!Array.isArray(reply)) return { generation: numberOf(reply), pending: [] };
+  const [generation, ...flat] = listOf(reply);
+  const pending = Array.from({ length: flat.length / 2 }, (_, at) => ({
+    name: asciiOf(flat[2 * at]) ?? "",
+    generation: numberOf(flat[2 * at + 1]),
+  }));
+  return {
+    generation: numberOf(generation),
+    pending: pending.length > MAX_PENDING ? undefined : pending,
+  };
+}
 
 function entryReply(reply: Reply): EntryReply {
   if (reply === 1) return "unchanged";
@@ -49,12 +67,14 @@ const NO_ENTRY = "-";
 
 /** An entry, and the generation of its partition. */
 export interface CacheRead {
-  /** Expired or not. Undefined: there is none, or none was requested. */
+  /** Expired or not. Undefined: there is none, it is invalidated, or none was requested. */
   readonly entry: CacheEntry | undefined;
   /** The generation of the vectors in the partition. */
   readonly generation: number;
   /** The policy of the namespace. */
   readonly policy: CachePolicy;
+  /** Of the namespace. */
+  readonly invalidations: Invalidations;
 }
 
 /** A read of one entry that is queued, or has been sent. */
@@ -140,16 +160,29 @@ export class CacheReader {
     const input = {
       meta,
       namespaces,
-      entries: [...reads.map(({ key }) => key), ...scopes.map(({ cachePolicy }) => cachePolicy)],
-      scopes,
+      maxPending: MAX_PENDING,
+      scopeKeys: scopes.flatMap(({ namespace, keys }) => [
+        namespace.cachePolicy,
+        namespace.counters,
+        namespace.cacheInvalidations,
+        ...keys,
+      ]),
+      scopes: scopes.map(({ name, namespace: { namespaceId }, keys }) => ({
+        ...{ name, namespaceId, count: keys.length },
+      })),
       versions: reads.map(({ id, cached }) => (id === undefined ? NO_ENTRY : (cached?.version ?? ""))),
     };
     this.#client.run(READ, input, { weight: reads.length }).then(
-      ({ generation, policies, entries }) => {
+      ({ generation, policies, invalidations, entries }) => {
         let nth = 0;
-        for (const [at, { count }] of scopes.entries()) {
-          for (const read of reads.slice(nth, nth + count)) {
-            this.#settle(read, entries[nth] ?? "absent", { generation, policy: policies[at] });
+        for (const [at, { keys }] of scopes.entries()) {
+          const of = {
+            generation,
+            policy: policies[at],
+            invalidations: invalidations[at] ?? NO_INVALIDATIONS,
+          };
+          for (const read of reads.slice(nth, nth + keys.length)) {
+            this.#settle(read, entries[nth] ?? "absent", of);
             nth += 1;
           }
         }
@@ -163,7 +196,7 @@ export class CacheReader {
   #settle(
     { scope, id, key, cached, resolve, reject }: PendingRead,
     reply: EntryReply,
-    read: { readonly generation: number; readonly policy: Reply | undefined },
+    read: Omit<CacheRead, "entry" | "policy"> & { readonly policy: Reply | undefined },
   ): void {
     if (typeof reply !== "string" && "namespaceId" in reply) {
       this.#namespaces.correct(scope, reply.namespaceId);
@@ -171,16 +204,15 @@ export class CacheReader {
       return;
     }
     try {
-      const { generation } = read;
-      const policy = policyOf(read.policy);
-      if (reply === "unchanged") resolve({ entry: cached?.entry, generation, policy });
+      const of = { ...read, policy: policyOf(read.policy) };
+      if (reply === "unchanged") resolve({ entry: cached?.entry, ...of });
       else if (reply === "absent") {
         if (cached !== undefined) this.#entries.delete(key);
-        resolve({ entry: undefined, generation, policy });
+        resolve({ entry: undefined, ...of });
       } else {
         const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
         this.#entries.set(key, { version: reply.version, entry });
-        resolve({ entry, generation, policy });
+        resolve({ entry, ...of });
       }
     } catch (error) {
       // A damaged record only fails this read.
@@ -192,23 +224,19 @@ export class CacheReader {
 /** Consecutive reads of one namespace. */
 interface ReadScope {
   readonly name: string;
-  readonly namespaceId: string;
-  /** The key of its policy. */
-  readonly cachePolicy: string;
-  count: number;
+  readonly namespace: NamespaceRedisKeys;
+  /** Of the entries. */
+  readonly keys: string[];
 }
 
-/** Groups consecutive reads of one namespace, whose id the script then looks up once. */
+/** Groups consecutive reads of one namespace, whose id and invalidations the script then looks up once. */
 function scopesOf(reads: readonly PendingRead[]): ReadScope[] {
   const scopes: ReadScope[] = [];
-  for (const { scope, namespace } of reads) {
+  for (const { scope, namespace, key } of reads) {
     const name = scopeName(scope);
     const last = scopes.at(-1);
-    if (last?.name === name && last.namespaceId === namespace.namespaceId) last.count += 1;
-    else {
-      const { namespaceId, cachePolicy } = namespace;
-      scopes.push({ name, namespaceId, cachePolicy, count: 1 });
-    }
+    if (last?.name === name && last.namespace.namespaceId === namespace.namespaceId) last.keys.push(key);
+    else scopes.push({ name, namespace, keys: [key] });
   }
   return scopes;
 }

@@ -25,6 +25,7 @@ import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import { scopeToken } from "./entry-fields.ts";
+import { type Invalidations, isInvalidated } from "./invalidation-names.ts";
 import { type CacheRead, type CacheReader, liveAt } from "./reader.ts";
 
 /** A smaller ef misses near entries: with 3, one in seven of the nearest three of 3,000. */
@@ -32,6 +33,12 @@ const MIN_EF = 64;
 
 /** The most results of one search (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
+
+/**
+ * The most results of a search that finds invalidated entries, which are being removed: each contains its answer, of some
+ * kilobytes, and a lookup must not wait for thousands. Behind more than these, others are not found for a few seconds.
+ */
+const MAX_INVALIDATED = 192;
 
 /** Cache scopes whose size is cached, and for how long it is used for plans. */
 const MAX_SCOPES = 10_000;
@@ -51,7 +58,7 @@ export interface CacheSearchOptions {
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
-  /** Removes expired entries, a bounded number. */
+  /** Removes expired and invalidated entries, a bounded number. */
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
@@ -66,8 +73,8 @@ interface SearchRound {
 
 interface RoundResult {
   readonly read: CacheRead | undefined;
-  /** Undefined for an entry that was deleted during the search. */
-  readonly found: readonly (Neighbour | undefined)[] | typeof MODEL_CHANGED;
+  /** Undefined for an entry that was deleted during the search; "invalidated" for one that is still to be removed. */
+  readonly found: readonly (Neighbour | undefined | "invalidated")[] | typeof MODEL_CHANGED;
 }
 
 const NO_NAMESPACE: RoundResult = { read: undefined, found: [] };
@@ -96,21 +103,28 @@ export class CacheSearch {
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
     let policy = NO_CACHE_POLICY;
+    let generation: number | undefined;
     const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
       const { read, found } = await this.#searchRound(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
       policy = read?.policy ?? NO_CACHE_POLICY;
+      generation ??= read?.invalidations.generation ?? 0;
       if (found === MODEL_CHANGED) return MODEL_CHANGED;
-      const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
-      const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
-      if (enough) return { exact, nearest: live.slice(0, query.limit), policy };
-      // Expired entries crowded out others. The next round asks for twice as many, up to MAX_RESULTS.
+      const live = found.flatMap((one) =>
+        one !== undefined && one !== "invalidated" && one.entry.expireTime > now ? [one] : [],
+      );
+      const most = found.includes("invalidated") ? Math.max(MAX_INVALIDATED, query.limit) : MAX_RESULTS;
+      const enough = live.length >= query.limit || found.length < count || count >= most;
+      if (enough) return { exact, nearest: live.slice(0, query.limit), policy, generation };
+      // Expired or invalidated entries crowded out others. The next round asks for more.
       await sweep(scope, now);
-      count = Math.min(2 * count, MAX_RESULTS);
+      count = Math.min(4 * count, most);
       return attempt();
     };
-    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [], policy }) });
+    return withCurrentModel(model, attempt, {
+      behind: () => ({ exact, nearest: [], policy, generation: generation ?? 0 }),
+    });
   }
 
   /**
@@ -156,7 +170,7 @@ export class CacheSearch {
       if (results === undefined) return { read, found: [] };
       if (read.generation !== generation) return { read, found: MODEL_CHANGED };
       if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), readTime: now });
-      return { read, found: this.#read(namespace, listOf(results)) };
+      return { read, found: this.#read(namespace, listOf(results), read.invalidations) };
     }
     throw namespaceIsChanging();
   }
@@ -183,7 +197,7 @@ export class CacheSearch {
       indexNames(this.#options.indexes, this.#namespaces.keys, partition).cache,
       `(@scope:{$scope})=>[KNN $count @${vectorField(generation)} $vector ${this.#plan(entries, count)} AS distance]`,
       ...["SORTBY", "distance", "LIMIT", 0, count],
-      ...["RETURN", 3, "distance", "version", "rec"],
+      ...["RETURN", 4, "distance", "version", "stamp", "rec"],
       ...["PARAMS", 6, "scope", token, "count", count],
       ...["vector", Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)],
       ...["DIALECT", 2],
@@ -205,11 +219,20 @@ export class CacheSearch {
       : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;
   }
 
-  /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that was deleted during the search. */
-  #read(namespace: NamespaceRedisKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
-    const found: (Neighbour | undefined)[] = [];
+  /** `{total, key, {field, value, ...}, ...}` */
+  #read(
+    namespace: NamespaceRedisKeys,
+    results: readonly Reply[],
+    invalidations: Invalidations,
+  ): (Neighbour | undefined | "invalidated")[] {
+    const found: (Neighbour | undefined | "invalidated")[] = [];
     for (let at = 1; at + 1 < results.length; at += 2) {
-      found.push(this.#neighbour(namespace, textOf(results[at]) ?? "", results[at + 1]));
+      const fields = results[at + 1];
+      found.push(
+        isInvalidated(invalidations, asciiOf(fieldOf(fields, "stamp")))
+          ? "invalidated"
+          : this.#neighbour(namespace, textOf(results[at]) ?? "", fields),
+      );
     }
     return found;
   }

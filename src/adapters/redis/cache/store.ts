@@ -1,23 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
-import {
-  answerCost,
-  DEFAULT_COST,
-  MAX_USES,
-  rememberedIds,
-  ruleOf,
-  SCORE_ORDERS,
-  scoreRule,
-} from "../../../domain/cache/eviction.ts";
-import {
-  type CacheLookup,
-  LookupCounts,
-  type NamespaceLookups,
-} from "../../../domain/cache/lookup-counts.ts";
+import { answerCost, rememberedIds, SCORE_ORDERS, scoreRule } from "../../../domain/cache/eviction.ts";
+import type { OutcomeReport } from "../../../domain/cache/feedback.ts";
+import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
+import type { CacheLookup } from "../../../domain/cache/lookup-counts.ts";
 import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
-import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
+import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
 import type {
   CacheListQuery,
   CacheLookupQuery,
@@ -26,15 +16,12 @@ import type {
   FoundEntries,
   PutCacheEntryOptions,
   PutCacheEntryResult,
-  PutRefusal,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
-import { BatchedWrites } from "../connection/batched-writes.ts";
-import type { RedisClient, Reply } from "../connection/client.ts";
-import { unavailable } from "../connection/errors.ts";
+import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { list, rows } from "../connection/script.ts";
+import { list } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -45,44 +32,41 @@ import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-s
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
+import { partsOf } from "./invalidation-names.ts";
+import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
+import { type PutOutcome, putReply } from "./put-reply.ts";
 import { CacheReader, liveAt } from "./reader.ts";
-import { CACHE, cacheInput, packRule, SCORES } from "./script.ts";
+import { CacheReports, type Reported } from "./reports.ts";
+import {
+  CACHE,
+  cacheInput,
+  INVALIDATION,
+  MAX_STEPS,
+  packRule,
+  SCORE_LIMITS,
+  SCORES,
+  tooMuchToRemove,
+} from "./script.ts";
 import { CacheSearch } from "./search.ts";
-
-type PutReply =
-  | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
-  /** One call did not remove enough. */
-  | { readonly kind: "again"; readonly evicted: number }
-  | { readonly kind: "replayed"; readonly outcome: PutOutcome };
-
-interface PutOutcome {
-  readonly id: string;
-  readonly replaced: boolean;
-  readonly refused?: PutRefusal;
-}
+import { CacheStatistics } from "./statistics.ts";
 
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE, SCORES],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE, SCORES],
   effect: "writes",
   keys: ["meta", "entry"],
   arguments: [
-    ...(["id", "maxEntries", "maxBytes", "createTime", "expireTime", "fields", "bytes", "scope"] as const),
+    ...(["id", "maxEntries", "maxBytes", "createTime", "expireTime", "bytes", "scope"] as const),
+    ...(["fieldsBefore", "fieldsAfter", "parts", "decidedAt"] as const),
     ...(["version", "etag", "rec", "generation", "vector"] as const),
     ...(["rule", "cost", "rememberedIds", "isAdmitted", list("otherOrders")] as const),
   ],
-  reply: orModelChanged((reply): PutReply => {
-    const replayed = replayedOutcome(reply);
-    if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
-    const [word, ...rest] = listOf(reply);
-    if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
-    return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
-  }),
+  reply: orModelChanged(putReply),
 });
 const DELETE = defineNamespaceScript({
   file: new URL("./delete-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE],
   effect: "frees",
   keys: ["entry", "meta"],
   arguments: ["id", "hasEtag", "expectedEtag"],
@@ -97,37 +81,18 @@ const DELETE = defineNamespaceScript({
 });
 const SWEEP = defineNamespaceScript({
   file: new URL("./sweep-cache-entries.lua", import.meta.url),
-  libraries: [CACHE],
+  libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: () => undefined,
 });
-const STATS = defineNamespaceScript({
-  file: new URL("./read-cache-stats.lua", import.meta.url),
-  libraries: [CACHE],
-  effect: "frees",
-  reply: (reply): CacheStats | "again" => {
-    const [word, ...counted] = listOf(reply);
-    return isText(word, "AGAIN") ? "again" : statsOf(counted);
-  },
-});
-const COUNT = defineNamespaceScript({
-  file: new URL("./count-lookups.lua", import.meta.url),
-  libraries: [CACHE, SCORES],
+const CLAIM = defineNamespaceScript({
+  file: new URL("./claim-refresh.lua", import.meta.url),
+  libraries: [INVALIDATION, CACHE],
   effect: "writes",
-  arguments: [
-    ...(["exactHits", "semanticHits", "misses", "firstRule"] as const),
-    rows("uses", ["id", "count", "lastUse"]),
-  ],
-  reply: () => undefined,
+  arguments: ["id", "claimedUntil"],
+  reply: (reply) => numberOf(listOf(reply)[1]) === 1,
 });
-
 const VERSION_BYTES = 9;
-
-/** See scores-library.lua. */
-const SCORE_LIMITS = { maxUses: MAX_USES, defaultCost: DEFAULT_COST };
-
-/** Steps of one call. Each evicts a bounded number of entries. */
-const MAX_STEPS = 1000;
 
 /** Cached answers in Redis. An entry that Redis has expired stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
@@ -137,8 +102,9 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #reader: CacheReader;
   readonly #list: CacheList;
   readonly #search: CacheSearch;
-  readonly #counts = new LookupCounts();
-  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
+  readonly #statistics: CacheStatistics;
+  readonly #invalidator: CacheInvalidator;
+  readonly #reports: CacheReports;
 
   constructor(
     client: RedisClient,
@@ -158,6 +124,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
+    this.#invalidator = new CacheInvalidator(namespaces, log);
+    this.#reports = new CacheReports(namespaces, pack, newVersion);
     const entries = entryCache();
     this.#reader = new CacheReader(client, namespaces, entries);
     this.#list = new CacheList(namespaces, entries);
@@ -167,14 +135,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
     });
-    this.#lookups = new BatchedWrites({
-      log,
-      failureMessage: "cache lookups could not be counted",
-      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
-      write: (counts) => Promise.all(counts.map((lookups) => this.#writeCounts(lookups))),
-    });
-    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
-    namespaces.onCreated((scope) => this.#counts.forget(scope));
+    this.#statistics = new CacheStatistics(namespaces, log);
   }
 
   async lookup(
@@ -184,7 +145,12 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
     const read = await this.#reader.readIn(namespace, id);
-    return { exact: liveAt(now, read?.entry), nearest: [], policy: read?.policy ?? NO_CACHE_POLICY };
+    return {
+      exact: liveAt(now, read?.entry),
+      nearest: [],
+      policy: read?.policy ?? NO_CACHE_POLICY,
+      generation: read?.invalidations.generation ?? 0,
+    };
   }
 
   list(
@@ -200,7 +166,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     options: PutCacheEntryOptions,
   ): Promise<PutCacheEntryResult> {
     // Before the put, so that recently served entries do not count as unused.
-    const counting = this.#lookups.flush();
+    const counting = this.#statistics.flush();
     if (counting !== undefined) await counting;
     let evicted = 0;
     let put = options;
@@ -215,6 +181,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       if (reply.kind === "replayed") {
         return this.#replay(scope, entry, reply.outcome, options.now);
       }
+      if (reply.kind === "invalidated") throw cacheInvalidated(scope.namespace);
       evicted += reply.evicted;
       if (reply.kind === "written") {
         const { id: _, ...outcome } = reply.outcome;
@@ -248,34 +215,57 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
-  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
-    this.#counts.add(scope, lookup, now);
-    this.#lookups.counted(this.#counts.size);
+  invalidate(
+    scope: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    return this.#invalidator.invalidate(scope, filter, options);
   }
 
-  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
-    await this.#lookups.flush();
-    for (let step = 0; step < MAX_STEPS; step += 1) {
-      const stats = await this.#namespaces.run(scope, {
-        script: STATS,
-        input: (namespace) => cacheInput(namespace, now),
-      });
-      if (stats !== "again") return stats ?? statsOf([]);
-    }
-    throw tooMuchToRemove();
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
+    const claimed = await this.#namespaces.run(scope, {
+      script: CLAIM,
+      input: (namespace) => ({ ...cacheInput(namespace, now), id, claimedUntil: until }),
+    });
+    return claimed ?? false;
+  }
+
+  report(
+    scope: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Reported> {
+    return this.#reports.report(scope, report, options);
+  }
+
+  countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    return this.#list.count(scope, filter, now);
+  }
+
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
+    this.#statistics.count(scope, lookup, now);
+  }
+
+  stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
+    return this.#statistics.read(scope, now);
   }
 
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void {
     this.#reader.clearCache();
     this.#search.clearCache();
-    // Pending counts belong to the replaced store.
-    this.#counts.take();
+    this.#statistics.clear();
   }
 
-  /** Flushes the pending counts. */
+  /** Flushes the pending counts; the next process continues to remove invalidated entries. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lookups[Symbol.asyncDispose]();
+    await this.#invalidator[Symbol.asyncDispose]();
+    await this.#statistics[Symbol.asyncDispose]();
   }
 
   /** The result of a request that was completed before. */
@@ -296,7 +286,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const { maxEntries, maxBytes, policy = "LRU", now, request } = options;
     const rule = scoreRule(policy, maxBytes !== undefined);
     const { id, fingerprint, createTime, expireTime, etag } = entry;
-    const version = randomBytes(VERSION_BYTES).toString("base64url");
+    const version = newVersion();
     const rec = this.#pack(entry);
     return {
       script: PUT,
@@ -306,6 +296,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         // Evaluated at each retry: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.namespaceId, fingerprint);
+        const parts = partsOf(entry);
         const bytes = entryBytes(entry, vector?.length ?? 0);
         return {
           ...cacheInput(namespace, now),
@@ -321,7 +312,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
           rememberedIds: rememberedIds(maxEntries),
           isAdmitted: isAdmitted ? 1 : 0,
           otherOrders: SCORE_ORDERS.filter((order) => order !== rule.order),
-          fields: packFields(entry, { bytes, scope }),
+          ...packFields(entry, { bytes, scope }),
+          ...{ parts, decidedAt: options.decidedAt ?? "" },
           generation: vector === undefined ? "" : this.#model.generation,
           vector: vector === undefined ? "" : Buffer.from(vectorToBytes(vector)),
         };
@@ -329,62 +321,19 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     };
   }
 
-  /** Removes expired entries, a bounded number of them. */
+  /** Removes expired and invalidated entries, a bounded number of them. */
   async #sweep(scope: NamespaceKey, now: number): Promise<void> {
     await this.#namespaces.run(scope, {
       script: SWEEP,
       input: (namespace) => cacheInput(namespace, now),
     });
   }
-
-  /** Lookups create no namespace, and do not create a deleted one again. */
-  async #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): Promise<void> {
-    await this.#namespaces.run(scope, {
-      script: COUNT,
-      input: (namespace) => ({
-        // The script compares no expire times.
-        ...cacheInput(namespace, 0),
-        ...{ exactHits, semanticHits, misses },
-        ...SCORE_LIMITS,
-        firstRule: packRule(ruleOf("lru")),
-        uses: [...uses].map(([id, { count, lastUseTime }]) => ({ id, count, lastUse: lastUseTime })),
-      }),
-    });
-  }
 }
 
-function tooMuchToRemove(): RecollectError {
-  return unavailable("too many cache entries have to be removed for one call");
+function newVersion(): string {
+  return randomBytes(VERSION_BYTES).toString("base64url");
 }
 
 function withoutVector({ vector: _, ...others }: PutCacheEntryOptions): PutCacheEntryOptions {
   return others;
-}
-
-/** In the order of read-cache-stats.lua; zeros where nothing was counted. */
-function statsOf(counted: readonly Reply[]): CacheStats {
-  const [
-    entryCount = 0,
-    byteCount = 0,
-    exactHits = 0,
-    semanticHits = 0,
-    misses = 0,
-    stores = 0,
-    evictions = 0,
-  ] = counted.map(numberOf);
-  return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
-}
-
-const REFUSALS: Readonly<Record<string, PutRefusal>> = {
-  not_admitted: "NOT_ADMITTED",
-  too_large: "TOO_LARGE",
-};
-
-/** See put-cache-entry.lua. */
-function outcomeOf(outcome: string): PutOutcome {
-  const end = outcome.indexOf(" ");
-  const word = outcome.slice(0, end);
-  const refused = REFUSALS[word];
-  const id = outcome.slice(end + 1);
-  return { id, replaced: word === "replaced", ...(refused === undefined ? {} : { refused }) };
 }

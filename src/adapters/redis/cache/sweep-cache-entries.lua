@@ -1,4 +1,6 @@
--- Removes expired entries. Answers SWEPT and how many; STALE.
+-- Removes expired and invalidated entries, a bounded number. Answers SWEPT; STALE.
 local wrong = stale()
 if wrong then return wrong end
-return { 'SWEPT', sweep(STEP) }
+reclaim()
+sweep(STEP)
+return { 'SWEPT' }

@@ -63,7 +63,8 @@ export class MemoryPurge {
     const { now, request } = options;
     let progress: Progress = { count: 0, done: false };
     // Reads the record first: a replay need not scan.
-    if (request !== undefined) progress = await this.#deletePage(scope, filter, [], { ...options, progress });
+    if (request !== undefined)
+      progress = await this.#step(scope, [], { ...options, progress, isLast: false });
     // Newest first, so that memories written meanwhile are left out.
     const query = { filter, now, oldestFirst: false, limit: MAX_STEP };
     for await (const page of this.#reads.passing(scope, query)) {

@@ -176,7 +176,7 @@ export class NamespaceRedisKeys {
   /**
    * HASH: `memories` and `terms` (of all of them, repetitions included); of the cache `exact_hits`, `semantic_hits`,
    * `misses`, `stores`, `evictions`, `cache_bytes`, `cache_rule` and `cache_clock` (of scores), `cache_sequence` (of
-   * remembered ids).
+   * remembered ids), and the state of its invalidations (see invalidation-library.lua).
    */
   get counters(): string {
     return this.#key("counters");
@@ -277,6 +277,16 @@ export class NamespaceRedisKeys {
     return this.#key("cache:sizes");
   }
 
+  /** ZSET by generation: names of invalidations (see invalidation-names.ts). */
+  get cacheInvalidations(): string {
+    return this.#key("cache:invalidated");
+  }
+
+  /** ZSET by the time until which they are claimed: ids of cache entries that a caller refreshes. */
+  get cacheRefreshing(): string {
+    return this.#key("cache:refreshing");
+  }
+
   /** HASH: etag and record of the cache policy; absent: it was never changed. */
   get cachePolicy(): string {
     return this.#key("cache:policy");
@@ -305,6 +315,8 @@ export class NamespaceRedisKeys {
       this.cacheExpiry,
       this.cacheFields,
       this.cacheSizes,
+      this.cacheInvalidations,
+      this.cacheRefreshing,
       this.cachePolicy,
     ];
   }

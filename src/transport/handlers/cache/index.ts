@@ -8,8 +8,10 @@ import { deleteCacheEntryHandler } from "./delete-cache-entry.ts";
 import { getCacheEntryHandler } from "./get-cache-entry.ts";
 import { getCachePolicyHandler } from "./get-cache-policy.ts";
 import { getCacheStatsHandler } from "./get-cache-stats.ts";
+import { invalidateCacheHandler } from "./invalidate-cache.ts";
 import { listCacheEntriesHandler } from "./list-cache-entries.ts";
 import { lookupCacheHandler } from "./lookup-cache.ts";
+import { reportCacheOutcomeHandler } from "./report-cache-outcome.ts";
 import { storeCacheEntryHandler } from "./store-cache-entry.ts";
 import { updateCachePolicyHandler } from "./update-cache-policy.ts";
 
@@ -26,6 +28,8 @@ export function cacheHandlers(ports: CachePorts): ServedService {
     getCacheEntry: getCacheEntryHandler(ports),
     listCacheEntries: listCacheEntriesHandler(ports),
     deleteCacheEntry: deleteCacheEntryHandler(ports),
+    reportCacheOutcome: reportCacheOutcomeHandler(ports),
+    invalidateCache: invalidateCacheHandler(ports),
     getCacheStats: getCacheStatsHandler(ports),
     getCachePolicy: getCachePolicyHandler(ports),
     updateCachePolicy: updateCachePolicyHandler(ports),

@@ -266,11 +266,26 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * A hash of the entry: changes when the answer is replaced.
+   * A hash of the entry: changes when the answer is replaced, and when a report changes the entry.
    *
    * @generated from field: string etag = 11;
    */
   etag: string;
+
+  /**
+   * Whether it is not served, because it was reported to be wrong more than once (ReportCacheOutcome).
+   *
+   * @generated from field: bool quarantined = 12;
+   */
+  quarantined: boolean;
+
+  /**
+   * From then on the answer is due: one lookup of its prompt misses with REASON_REFRESH, others hit with `stale`, and it
+   * is not served by meaning. Unset: it is served until it expires.
+   *
+   * @generated from field: google.protobuf.Timestamp refresh_time = 13;
+   */
+  refreshTime?: Timestamp | undefined;
 };
 
 /**
@@ -524,7 +539,7 @@ export declare type LookupCacheResponse_Hit = Message<"recollect.v1.LookupCacheR
   age?: Duration | undefined;
 
   /**
-   * True when the answer has expired and is served while another caller refreshes it.
+   * True when the answer is past its refresh_time and is served while another caller refreshes it.
    *
    * @generated from field: bool stale = 7;
    */
@@ -702,6 +717,21 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
    */
   SERVER_OVERLOADED = 9,
+
+  /**
+   * The answer is past its refresh_time, and this caller is the one to refresh it: by StoreCacheEntry within a
+   * minute. Meanwhile the others are served the old answer, up to its expire_time.
+   *
+   * @generated from enum value: REASON_REFRESH = 10;
+   */
+  REFRESH = 10,
+
+  /**
+   * Answers match, and were reported to be wrong (ReportCacheOutcome).
+   *
+   * @generated from enum value: REASON_VETOED = 20;
+   */
+  VETOED = 20,
 }
 
 /**
@@ -787,7 +817,11 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
   response: string;
 
   /**
-   * Time to live, 1 second to 24 hours. Unset: the server's CACHE_DEFAULT_TTL.
+   * Time to live, 1 second to 365 days, and at most cache.max_age of the server. Such an answer is served until it
+   * expires, and is never due for a refresh. Unset: the server's CACHE_DEFAULT_TTL, which enable_adaptive_ttl adapts:
+   * shorter for questions about the present (to 5 minutes with words such as `today` or `now`, to a quarter with words
+   * such as `latest` or `this year`), longer, up to cache.max_age, when a refresh brought the same answer, shorter when it brought
+   * another one, and up to a tenth shorter at random.
    *
    * @generated from field: google.protobuf.Duration ttl = 6;
    */
@@ -829,6 +863,14 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
    * @generated from field: optional string request_id = 11;
    */
   requestId?: string | undefined;
+
+  /**
+   * Why the model stopped, as it reports it, such as `stop` or `length`. An answer that was cut off or blocked (`length`,
+   * `max_tokens`, `content_filter`, `safety` and the like) is not stored. At most 64 characters.
+   *
+   * @generated from field: string finish_reason = 12;
+   */
+  finishReason: string;
 };
 
 /**
@@ -905,6 +947,29 @@ export enum StoreCacheEntryResponse_NotStoredReason {
    * @generated from enum value: NOT_STORED_REASON_TOO_LARGE = 2;
    */
   TOO_LARGE = 2,
+
+  /**
+   * The question is about something that changes within minutes, such as weather, prices, scores, news or the time.
+   * Not with a `ttl`, nor with enable_adaptive_ttl=false.
+   *
+   * @generated from enum value: NOT_STORED_REASON_VOLATILE = 3;
+   */
+  VOLATILE = 3,
+
+  /**
+   * The answer only says that there is none, such as "I'm sorry, but I can't help with that." Not with
+   * enable_adaptive_ttl=false.
+   *
+   * @generated from enum value: NOT_STORED_REASON_REFUSAL = 4;
+   */
+  REFUSAL = 4,
+
+  /**
+   * finish_reason says that the answer was cut off or blocked.
+   *
+   * @generated from enum value: NOT_STORED_REASON_TRUNCATED = 5;
+   */
+  TRUNCATED = 5,
 }
 
 /**
@@ -1090,6 +1155,13 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
    * @generated from field: recollect.v1.ReportCacheOutcomeRequest.Outcome outcome = 3;
    */
   outcome: ReportCacheOutcomeRequest_Outcome;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1144,6 +1216,12 @@ export declare const ReportCacheOutcomeRequest_OutcomeSchema: GenEnum<ReportCach
  * @generated from message recollect.v1.ReportCacheOutcomeResponse
  */
 export declare type ReportCacheOutcomeResponse = Message<"recollect.v1.ReportCacheOutcomeResponse"> & {
+  /**
+   * False when the answer is not stored any more, so that the report changed nothing but counts.
+   *
+   * @generated from field: bool applied = 1;
+   */
+  applied: boolean;
 };
 
 /**
@@ -1354,25 +1432,40 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
   namespace: string;
 
   /**
-   * Entries with any of these tags.
+   * Entries with any of these tags; empty means any. At most 32 different ones of 1 to 64 characters.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * Entries of this model.
+   * Entries of this model; empty means any. At most 200 bytes of UTF-8.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * Only count the matching entries.
+   * Invalidate nothing; only count the entries that meet the conditions now.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * Entries whose scope has exactly this knowledge_version; empty means any. At most 128 characters.
+   *
+   * @generated from field: string knowledge_version = 5;
+   */
+  knowledgeVersion: string;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: a retry does not invalidate what was stored in between. Not recorded
+   * with validate_only.
+   *
+   * @generated from field: optional string request_id = 6;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1388,11 +1481,18 @@ export declare const InvalidateCacheRequestSchema: GenMessage<InvalidateCacheReq
  */
 export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCacheResponse"> & {
   /**
-   * Invalidated entries.
+   * Number of entries that meet the conditions. Only set with validate_only: an invalidation reads no entry.
    *
-   * @generated from field: int32 count = 1;
+   * @generated from field: optional int32 count = 1;
    */
-  count: number;
+  count?: number | undefined;
+
+  /**
+   * Whether no condition was given, so that all entries of the namespace are meant.
+   *
+   * @generated from field: bool whole_namespace = 2;
+   */
+  wholeNamespace: boolean;
 };
 
 /**
@@ -2210,7 +2310,8 @@ export declare const GuardReasonSchema: GenEnum<GuardReason>;
 export declare const CacheService: GenService<{
   /**
    * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
-   * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
+   * that reason, never an error. A lookup writes nothing, except that one of them is given the refresh of an answer that is
+   * due (REASON_REFRESH); hits count for eviction and for GetCacheStats a moment later.
    *
    * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
    *
@@ -2234,7 +2335,8 @@ export declare const CacheService: GenService<{
    * `stored` false. It remembers that the prompt came, and admits it when it comes often enough.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal;
+   * FAILED_PRECONDITION with CACHE_INVALIDATED when the cache was invalidated after that decision (see InvalidateCache).
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */
@@ -2275,7 +2377,18 @@ export declare const CacheService: GenService<{
     output: typeof ReleaseCacheLeaseResponseSchema;
   },
   /**
-   * Reports whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
+   * Reports whether the answer that a lookup served was right. It counts from the next lookup of any server on:
+   *
+   * - CORRECT is counted in GetCacheStats.
+   * - INCORRECT: the answer is not served again for that prompt, nor by meaning for any prompt that is no more similar. A
+   *   second such report, with another prompt or by another principal, quarantines the entry: it is not served at all.
+   *   Storing an answer to its prompt again lifts both. A repeated report changes nothing.
+   * - STALE: a tenth of the time that the entry had left remains.
+   *
+   * A report about an answer that was replaced, evicted, deleted or invalidated, or has expired, is OK and changes nothing.
+   *
+   * Errors: INVALID_ARGUMENT with DECISION_INVALID when the decision_id is not one of this server's, has expired, was made
+   * for another namespace or principal, or served no answer (`cause` is miss; also in shadow mode).
    *
    * @generated from rpc recollect.v1.CacheService.ReportCacheOutcome
    */
@@ -2297,7 +2410,7 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). A replaced answer has a
+   * Lists the entries of all scopes that can be served and quarantined ones, newest first (by create_time, then id). A replaced answer has a
    * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
    * the list had not reached its old position.
    *
@@ -2326,7 +2439,17 @@ export declare const CacheService: GenService<{
     output: typeof DeleteCacheEntryResponseSchema;
   },
   /**
-   * Invalidates all entries of a namespace, of tags or of a model at once. Not served yet.
+   * Invalidates entries in one step, whatever their number: from the response on, no lookup of any server returns them,
+   * and GetCacheEntry, ListCacheEntries and GetCacheStats do not contain them. Their space is freed afterwards, a few at a
+   * time. Answers that are stored later are served as usual.
+   *
+   * Entries are invalidated that meet every condition that is given: the model, the knowledge version, and one of the tags.
+   * Without any condition it is the whole namespace; `whole_namespace` in the response says so. Entries of all cache scopes
+   * are meant, also those of other principals of the tenant. A namespace that does not exist has no entries, and is not
+   * created.
+   *
+   * An answer that was being generated meanwhile is refused when it is stored with the decision_id of its lookup
+   * (CACHE_INVALIDATED), if it meets the conditions too.
    *
    * @generated from rpc recollect.v1.CacheService.InvalidateCache
    */

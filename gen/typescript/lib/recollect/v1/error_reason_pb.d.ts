@@ -216,7 +216,8 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
-   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal).
+   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal),
+   * miss (a report about a lookup that served no answer).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;
@@ -395,6 +396,15 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_GUARD_TOO_LOOSE = 50;
    */
   GUARD_TOO_LOOSE = 50,
+
+  /**
+   * FAILED_PRECONDITION. The entries that the answer would belong to were invalidated after the decision (decision_id), so
+   * it may be made from outdated knowledge. Nothing was stored: look it up again, and generate a new answer.
+   * Example: {"reason": "CACHE_INVALIDATED", "domain": "recollect", "metadata": {"namespace": "default"}}
+   *
+   * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 51;
+   */
+  CACHE_INVALIDATED = 51,
 }
 
 /**
