@@ -175,8 +175,8 @@ export interface CacheStore {
 
   /**
    * Gives the right to refresh an entry to one caller until `until`: true for the first of all callers of all processes,
-   * false for others before `until` has passed or the entry was put or deleted, and for an entry that has expired. Writes
-   * nothing where it is false.
+   * false for others before `until` has passed or the entry was put, deleted or changed by a report, and for an entry that
+   * is not stored. Writes nothing where it is false.
    */
   claimRefresh(
     namespaceKey: NamespaceKey,

@@ -36,6 +36,18 @@ export function refreshCases(subject: CacheSubject): void {
       expect(await claim()).toBe(true);
     });
 
+    it("may be claimed again when a report has changed the entry, and not when it was invalidated", async () => {
+      const { store, scope } = subject;
+      await put(subject, cacheEntry({ dueTime: NOW + MINUTE }));
+      expect(await claim()).toBe(true);
+      const about = { entryId: "e1", createTime: NOW, promptId: "p", reporter: "r", similarity: 1 };
+      await store.report(scope, { outcome: "STALE", ...about }, { now: NOW });
+      expect((await store.lookup(scope, { id: "e1" }, NOW)).exact).toMatchObject({ dueTime: NOW });
+      expect(await claim()).toBe(true);
+      await store.invalidate(scope, {}, { now: NOW });
+      expect(await claim()).toBe(false);
+    });
+
     it("is not claimed by a hit, and does not change the entry", async () => {
       await put(subject, cacheEntry());
       const before = await stats(subject);

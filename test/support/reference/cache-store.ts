@@ -305,8 +305,8 @@ export function referenceCacheStore(universe: Universe): CacheStore {
 
     claimRefresh: async (scope, id, { now, until }) => {
       const world = universe.worlds.get(worldKeyOf(scope));
-      const current = world?.entries.get(id);
-      if (world === undefined || current === undefined || current.entry.expireTime <= now) return false;
+      const current = live(scope, now).find(({ entry }) => entry.id === id);
+      if (world === undefined || current === undefined) return false;
       if ((world.claims.get(current) ?? 0) > now) return false;
       world.claims.set(current, until);
       return true;

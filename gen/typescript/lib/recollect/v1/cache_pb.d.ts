@@ -280,8 +280,8 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   quarantined: boolean;
 
   /**
-   * From then on the answer is due: one lookup of its prompt misses with REASON_REFRESH, others hit with `stale`, and it
-   * is not served by meaning. Unset: it is served until it expires.
+   * From then on the answer is due: one lookup of its prompt, by a caller with the role writer, misses with
+   * REASON_REFRESH, others hit with `stale`, and it is not served by meaning. Unset: it is served until it expires.
    *
    * @generated from field: google.protobuf.Timestamp refresh_time = 13;
    */
