@@ -195,12 +195,12 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
     call.lookup.vector = undefined;
     return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
   }
-  if (both !== undefined) return decide(call, both);
+  if (both !== undefined) return decide(call, both, refused);
   if (strategy === "EXACT" || embedder === undefined) {
     return miss(call, refused ?? "NOT_FOUND");
   }
   const embedded = await embedPrompt(call, embedder);
-  return decide(call, await lookupNearest(call, embedder, embedded));
+  return decide(call, await lookupNearest(call, embedder, embedded), refused);
 }
 
 /** Why an exact match is not served; undefined: it may be. */
@@ -302,14 +302,21 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
   return { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) };
 }
 
-/** The outcome of the semantic match. */
-function decide(call: LookupCall, found: FoundEntries): CacheOutcome {
+/** The outcome of the semantic match. `refused`: why there is an exact match that is not served. */
+function decide(
+  call: LookupCall,
+  found: FoundEntries,
+  refused: "TOO_OLD" | "VETOED" | undefined,
+): CacheOutcome {
   const { lookup, now } = call;
   const guard = applyPolicy(call, found);
   const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
   const policy = { ...policyOf(call), strictness: guard };
   const decision = decideSemantic(analysisOf(lookup), found.nearest, policy, now, verdict);
-  return decision.kind === "miss" ? { ...decision, guard } : hit(call, "SEMANTIC", decision);
+  if (decision.kind === "hit") return hit(call, "SEMANTIC", decision);
+  // The exact match may have no vector.
+  const reason = decision.reason === "NOT_FOUND" ? (refused ?? "NOT_FOUND") : decision.reason;
+  return { ...decision, reason, guard };
 }
 
 /** Without the strictness of the guard. */
