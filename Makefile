@@ -1,7 +1,7 @@
 # The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-embedding local-model clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-peers bench-embedding bench-cache local-model clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -59,11 +59,17 @@ test-all: test test-rest ## The same, then integration on Redis, faults, and clu
 test-long: setup ## Run the tests of stores and servers with the counts that docs/reliability.md records (most of an hour)
 	@$(NPX) 'TEST_LONG=true vitest run --project contract --project integration --project "on Redis" --project faults --project cluster'
 
-bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
+bench: build ## Measure the service against its floors on both backends, into bench/results; ARGS=--quick for three minutes
 	@$(NPX) 'node bench/run.ts $(ARGS)'
+
+bench-peers: build ## Measure the service beside RedisVL and mem0 on one Redis, into bench/results; needs python3 and PyPI
+	@$(NPX) 'node bench/peers.ts $(ARGS)'
 
 bench-embedding: setup ## Measure how well vectors find what is meant; DATA=<folder>, see docs/embedding.md
 	@$(NPX) 'node bench/quality/embedding.ts $(DATA)'
+
+bench-cache: setup ## Measure which prompts the cache serves; DATA=<folder>, ARGS=--service, see docs/cache.md
+	@$(NPX) 'node bench/quality/cache.ts $(DATA) $(ARGS)'
 
 # A Python of its own, so that nothing of the machine's is changed.
 LOCAL_MODEL := .cache/local-model

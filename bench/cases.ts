@@ -16,6 +16,19 @@ import {
 import { pathOf } from "./caller.ts";
 import { type CachedQuestion, extraBatches, type memoryBatches, SCOPE, searchTexts } from "./data.ts";
 
+/** The case that is measured by overload/: an open loop of all kinds of calls. */
+export const OVERLOAD = "overload";
+/** All cases, by name. */
+export const CASE_NAMES = [
+  "exact cache hit",
+  "semantic cache hit",
+  "search HYBRID",
+  "search VECTOR",
+  "search KEYWORD",
+  "batch create of 100",
+  OVERLOAD,
+] as const;
+
 /** A benchmark case. */
 export interface Case {
   readonly name: string;
@@ -23,6 +36,8 @@ export interface Case {
   readonly requests: readonly Uint8Array[];
   /** Whether a reply of the service is valid for the case; requests without a valid reply are omitted. */
   readonly accepts: (reply: Uint8Array) => boolean;
+  /** The ids that a reply of a search or lookup holds; undefined for others. */
+  readonly found?: (reply: Uint8Array) => readonly string[];
   /** Concurrent calls on each connection in throughput runs. */
   readonly streams: number;
   /**
@@ -80,7 +95,7 @@ export function casesOf(
   ];
 }
 
-function lookup(name: string, prompts: readonly string[], match: Match): Case {
+export function lookup(name: string, prompts: readonly string[], match: Match): Case {
   return {
     name,
     path: pathOf(CacheService.method.lookupCache),
@@ -94,24 +109,29 @@ function lookup(name: string, prompts: readonly string[], match: Match): Case {
       const { outcome } = fromBinary(LookupCacheResponseSchema, reply);
       return outcome.case === "hit" && outcome.value.match === match;
     },
+    found: (reply) => {
+      const { outcome } = fromBinary(LookupCacheResponseSchema, reply);
+      return outcome.case === "hit" ? [outcome.value.entry?.id ?? ""] : [];
+    },
     streams: STREAMS,
   };
 }
 
 export function search(
   name: string,
-  asked: readonly { readonly namespace?: string; readonly text: string }[],
+  asked: readonly { readonly namespace?: string; readonly text: string; readonly userId?: string }[],
   mode: Mode,
 ): Case {
   return {
     name,
     path: pathOf(MemoryService.method.searchMemories),
-    requests: asked.map(({ namespace = "", text }) =>
+    requests: asked.map(({ namespace = "", text, userId }) =>
       toBinary(
         SearchMemoriesRequestSchema,
         create(SearchMemoriesRequestSchema, {
           namespace,
           query: { by: { case: "text", value: text } },
+          ...(userId === undefined ? {} : { filter: { userId } }),
           mode,
         }),
       ),
@@ -120,6 +140,8 @@ export function search(
       const { results, degraded } = fromBinary(SearchMemoriesResponseSchema, reply);
       return results.length === 10 && degraded.length === 0;
     },
+    found: (reply) =>
+      fromBinary(SearchMemoriesResponseSchema, reply).results.map(({ memory }) => memory?.id ?? ""),
     streams: STREAMS,
   };
 }

@@ -10,8 +10,9 @@ import { Caller } from "./caller.ts";
 import { type Case, casesOf } from "./cases.ts";
 import { cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
-import { rotated, sample } from "./measure.ts";
-import { openRedis } from "./redis/server.ts";
+import { sample } from "./measure.ts";
+import { openRedis } from "./redis-server.ts";
+import { rotated } from "./rounds.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
 

@@ -83,14 +83,17 @@ export function cachedQuestions(count: number): CachedQuestion[] {
   }));
 }
 
-/** Requests that store the questions in the cache, with responses of some 700 bytes. */
-export function storeRequests(questions: readonly CachedQuestion[]): StoreRequest[] {
+/** Requests that store the questions in the cache, with responses of some 700 bytes unless another length is wanted. */
+export function storeRequests(
+  questions: readonly CachedQuestion[],
+  answerWords: number = ANSWER_WORDS,
+): StoreRequest[] {
   const random = randomOf(SEED.cache);
   return questions.map(({ stored }) =>
     create(StoreCacheEntryRequestSchema, {
       prompt: { prompt: { case: "text", value: stored } },
       origin: { case: "scope", value: SCOPE },
-      response: sentence(random, ANSWER_WORDS),
+      response: sentence(random, answerWords),
       // The run may take longer than the default of an hour.
       ttl: { seconds: DAY_SECONDS },
       tags: [pick(random, TAGS)],

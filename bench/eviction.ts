@@ -1,6 +1,6 @@
 /**
  * Compares the eviction policies of the cache: `node bench/eviction.ts`. Replays one trace over the policies alone and over
- * the embedded store, prints the hit rate and the share of the cost saved, and writes bench/results/<date>-eviction.
+ * the embedded store, prints the hit rate and the share of the cost saved, and writes bench/results/eviction.
  * `--store adaptive,lru` names the policies that are replayed over the store (minutes each), `--store ""` none. Exits with
  * 1 when adaptive saves less than 4 points more than lru.
  */
@@ -13,7 +13,7 @@ import type { Outcome } from "./eviction/outcome.ts";
 import { simulate } from "./eviction/simulation.ts";
 import { replay } from "./eviction/store.ts";
 import { TRACE, type TraceOptions, traceOf } from "./eviction/trace.ts";
-import { machineLine } from "./report.ts";
+import { aboutRun } from "./records.ts";
 
 const POLICIES: readonly EvictionPolicy[] = ["ADAPTIVE", "LRU", "LFU", "FIFO", "TTL"];
 /** Room for 10 % of the prompts. */
@@ -26,6 +26,8 @@ const { values } = parseArgs({
     results: { type: "string", default: join(import.meta.dirname, "results") },
   },
 });
+
+const about = aboutRun("node bench/eviction.ts", "");
 
 interface Row {
   readonly policy: EvictionPolicy;
@@ -80,14 +82,13 @@ const targets = lines.map(
   ({ over, points, isMet }) =>
     `${isMet ? "met" : "NOT met"}: over ${over}, adaptive saves ${points.toFixed(1)} points more of the cost than lru (at least ${TARGET_POINTS})`,
 );
-const date = new Date().toISOString().slice(0, "YYYY-MM-DD".length);
-const path = join(values.results, `${date}-eviction`);
+const path = join(values.results, "eviction");
 mkdirSync(values.results, { recursive: true });
 writeFileSync(
   `${path}.json`,
   `${JSON.stringify(
     {
-      date,
+      ...about,
       trace: TRACE,
       maxEntries: SHARE * TRACE.keys,
       rows: rows.map(({ outcome, ...row }) => {
@@ -102,9 +103,9 @@ writeFileSync(
 writeFileSync(
   `${path}.md`,
   [
-    `# ${date}: eviction policies`,
+    "# Eviction policies",
     "",
-    `\`node bench/eviction.ts\`, ${machineLine()}.`,
+    `${about.date}; ${about.machine}; load average before ${about.loadBefore.toFixed(2)}; \`${about.command}\`.`,
     "",
     `${TRACE.lookups.toLocaleString("en")} lookups of ${TRACE.keys.toLocaleString("en")} prompts by Zipf ${TRACE.zipf}, room for ${100 * SHARE} %, a log-normal cost (median 0.01 dollars, sigma ${TRACE.sigma}); after each ${TRACE.driftEvery.toLocaleString("en")} lookups the ranks of 10 % of the prompts are shuffled. Each miss is stored. The rates are of all lookups, from the empty cache on.`,
     "",

@@ -33,6 +33,7 @@ export interface LoadResult {
   readonly seconds: number;
   readonly callsPerSecond: number;
   readonly p50Ms: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   readonly errors: number;
   /** Message of the first error. */
@@ -42,7 +43,6 @@ export interface LoadResult {
   readonly replyBytes: number;
 }
 
-/** Path of the method. */
 const CALL_TIMEOUT = "30S";
 const MAX_SECONDS = 120;
 
@@ -105,6 +105,7 @@ async function apply(plan: LoadPlan): Promise<LoadResult> {
     seconds,
     callsPerSecond: durations.length / seconds,
     p50Ms: quantile(durations, 0.5),
+    p95Ms: quantile(durations, 0.95),
     p99Ms: quantile(durations, 0.99),
     errors,
     ...(firstError === undefined ? {} : { firstError }),

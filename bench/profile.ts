@@ -13,7 +13,7 @@ import { type CpuProfile, costsBetween, type Share } from "./cpu-profile.ts";
 import { cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import { sample } from "./measure.ts";
-import { openRedis } from "./redis/server.ts";
+import { openRedis } from "./redis-server.ts";
 import { Workspace } from "./workspace.ts";
 
 const WARM_SECONDS = 4;

@@ -1,145 +1,63 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, type } from "node:os";
-import { join } from "node:path";
-import process from "node:process";
-import type { Medians } from "./measure.ts";
-import { planParts } from "./plan.ts";
-import type { CaseResult, Effort, SizeResult } from "./store-size.ts";
-import { targetLines, warnings } from "./targets.ts";
+import type { CaseEffort, CaseResult } from "./case-run.ts";
+import { type About, type CaseRecord, figures, SERVICE } from "./records.ts";
+import { type Measurement, targetLines, warningLines } from "./targets.ts";
 
-/** The content of one result file. */
-export interface Report {
-  /** YYYY-MM-DD */
-  readonly date: string;
-  readonly name: string;
-  readonly command: string;
-  /** A note for the reader of this run; may be empty. */
-  readonly note: string;
-  /** The machine, without its name. */
-  readonly machine: string;
-  /** Load average (1 minute) before the run: other processes make every figure worse. */
-  readonly loadBefore: number;
-  readonly effort: Effort;
-  readonly sizes: readonly SizeResult[];
+/** What is true of all cases over one store. */
+export interface Circumstances {
+  readonly about: About;
+  readonly effort: CaseEffort;
+  readonly setting: string;
+  readonly measurement: Measurement;
+  readonly redisVersion: string | undefined;
+  readonly fillSeconds: number;
+  /** What Redis holds after filling. */
+  readonly redisBytes: number | undefined;
 }
 
-/** Writes `<date>-<name>.md` and `.json` and returns the path without its extension. */
-export function writeReport(directory: string, report: Report): string {
-  const path = join(directory, `${report.date}-${report.name}`);
-  mkdirSync(directory, { recursive: true });
-  const lines = { targets: targetLines(report.sizes), warnings: warnings(report.sizes) };
-  writeFileSync(`${path}.json`, `${JSON.stringify({ ...report, ...lines }, rounded, 2)}\n`);
-  writeFileSync(`${path}.md`, toMarkdown(report, lines));
-  return path;
+/** The record of a case over one store. */
+export function recordOf(result: CaseResult, run: Circumstances): CaseRecord {
+  const { effort } = run;
+  return {
+    ...run.about,
+    name: result.name,
+    setting: run.setting,
+    effort:
+      `${effort.rounds} rounds of ${effort.seconds} s with all callers, ` +
+      `${effort.singleRounds} of ${effort.singleSeconds} s with one, rotated; medians`,
+    measured: result.measured,
+    titles: result.titles,
+    targets: targetLines(result, run.measurement),
+    warnings: warningLines(result),
+    remarks: [...storeRemarks(result, run), ...planRemarks(result), ...commandRemarks(result)],
+  };
 }
 
-/** Processor, cores, system and Node, without the host name. */
-export function machineLine(): string {
-  const model = cpus()[0]?.model.trim() ?? "unknown processor";
-  return `${model}, ${availableParallelism()} cores, ${type()} ${process.arch}, Node ${process.versions.node}`;
+function storeRemarks(
+  { residentMegabytes }: CaseResult,
+  { fillSeconds, redisBytes, redisVersion, measurement }: Circumstances,
+): string[] {
+  const redis =
+    redisBytes === undefined
+      ? ""
+      : ` Redis ${redisVersion} without persistence holds ${(redisBytes / 2 ** 20).toFixed(0)} MiB, ` +
+        `${(redisBytes / measurement.memories / 1024).toFixed(1)} KiB a memory.`;
+  const resident =
+    residentMegabytes === undefined ? "" : ` The service has ${residentMegabytes.toFixed(0)} MB.`;
+  return [`The store was filled in ${fillSeconds.toFixed(1)} s through the API.${redis}${resident}`];
 }
 
-/** Load average of the last minute; 0 when the system has none. */
-export function loadNow(): number {
-  return loadavg()[0] ?? 0;
+function planRemarks({ plan }: CaseResult): string[] {
+  return plan === undefined ? [] : [`How the longest request is carried out: ${plan}`];
 }
 
-function toMarkdown(
-  report: Report,
-  { targets, warnings }: { readonly targets: readonly string[]; readonly warnings: readonly string[] },
-): string {
-  const { effort } = report;
-  const parts = [
-    `# ${report.date} ${report.name}`,
-    [
-      `- Machine: ${report.machine}; load average before ${report.loadBefore.toFixed(2)}`,
-      `- Command: \`${report.command}\``,
-      `- Effort: ${effort.rounds} rounds of ${effort.seconds} s on ${effort.connections} connections, rotated; ${effort.singleRounds} rounds of ${effort.singleSeconds} s on one connection with one stream; medians`,
-      ...(report.note === "" ? [] : [`- Note: ${report.note}`]),
-    ].join("\n"),
-    "## Targets",
-    bullets(targets),
-    "## Warnings",
-    warnings.length === 0
-      ? "None: no failed call, no short reply, replies alike, echo saturated."
-      : bullets(warnings),
-    ...report.sizes.flatMap((size) => [
-      `## ${size.memories} memories, ${size.entries} cached answers in one scope`,
-      table(size.cases),
-      ...planParts(size.cases),
-      `Filled in ${size.fillSeconds.toFixed(1)} s through the API; batch create added ${size.memoriesAdded} memories.`,
-    ]),
-    "bench/README.md says how to read this. Compare within this file only.",
-  ];
-  return `${parts.join("\n\n")}\n`;
-}
-
-function bullets(lines: readonly string[]): string {
-  return lines.map((line) => `- ${line}`).join("\n");
-}
-
-const HEAD = [
-  "case",
-  "conn. x streams",
-  "calls/s service",
-  "calls/s echo",
-  "**ratio** (rounds)",
-  "ratio by CPU",
-  "p50 / p99 ms service",
-  "p50 / p99 ms echo",
-  "CPU us a call service",
-  "CPU us a call echo",
-  "busy service / echo",
-  "1x1 p50 / p99 ms service",
-  "1x1 p50 ms echo",
-  "reply bytes service / echo",
-  "errors, short",
-  "RSS MB",
-];
-
-function table(cases: readonly CaseResult[]): string {
-  return [HEAD, HEAD.map(() => "---"), ...cases.map(row)]
-    .map((cells) => `| ${cells.join(" | ")} |`)
-    .join("\n");
-}
-
-function row(one: CaseResult): string[] {
-  const { service, echo } = one;
-  return [
-    one.name,
-    `${one.connections}x${one.streams}`,
-    whole(service.callsPerSecond),
-    whole(echo.callsPerSecond),
-    `**${figures(one.ratio)}** (${figures(one.ratioMin)}-${figures(one.ratioMax)})`,
-    figures(one.cpuRatio),
-    `${figures(service.p50Ms)} / ${figures(service.p99Ms)}`,
-    `${figures(echo.p50Ms)} / ${figures(echo.p99Ms)}`,
-    whole(service.cpuMicrosPerCall),
-    whole(echo.cpuMicrosPerCall),
-    `${figures(service.serverBusy)} / ${figures(echo.serverBusy)}`,
-    `${figures(one.serviceSingleP50Ms)} / ${figures(one.serviceSingleP99Ms)}`,
-    figures(one.echoSingleP50Ms),
-    `${whole(service.replyBytes)} / ${whole(echo.replyBytes)}`,
-    `${bad(service)} / ${bad(echo)}`,
-    whole(one.residentMegabytes),
-  ];
-}
-
-function bad({ errors, shortReplies }: Medians): string {
-  return `${errors}, ${shortReplies}`;
-}
-
-function whole(value: number | undefined): string {
-  return value === undefined ? "-" : value.toFixed(0);
-}
-
-/** Two decimals, or three where two would leave one figure. */
-function figures(value: number | undefined): string {
-  if (value === undefined) return "-";
-  return value.toFixed(value < 0.1 ? 3 : 2);
-}
-
-/** More than five figures would be noise. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+function commandRemarks({ measured }: CaseResult): string[] {
+  return measured.flatMap(({ name, callers, redis }) => {
+    if (redis === undefined || callers === 1 || (name !== SERVICE && name !== "floor")) return [];
+    const commands = redis.commands
+      .filter(({ perCall }) => perCall >= 0.01)
+      .map((one) => `${figures(one.perCall)} ${one.name} x ${figures(one.micros)}`);
+    return [
+      `Commands of a call of the ${name}, times microseconds of Redis' one thread: ${commands.join(", ")}`,
+    ];
+  });
 }

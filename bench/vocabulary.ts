@@ -6,7 +6,7 @@ const ZIPF_EXPONENT = 1.05;
 const SEED = 1;
 
 /** The most frequent English words; keyword search ignores most of them as stop words. */
-const FUNCTION_WORDS =
+export const FUNCTION_WORDS =
   "the of and to a in is it that for was on are with as be this have from or had by but not what all were when we there can an your which their if will each about how up out them then she many some so these would other into has more her two like him see time could no make than been its who now people my made over did down only way find use may long little very after words called just where most know".split(
     " ",
   );

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EchoPlan } from "./echo-server.ts";
+import type { EchoPlan } from "./contenders/echo-server.ts";
 import { writeFrames } from "./frames.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const START_MS = 30_000;
 const STOP_MS = 15_000;
+const PIPES: ["pipe", "pipe", "inherit"] = ["pipe", "pipe", "inherit"];
 
 /** A server process. */
 export interface ServerProcess {
@@ -86,7 +87,7 @@ export class Workspace implements AsyncDisposable {
 
   /** Starts the floor with the same flags. */
   echo(plan: EchoPlan): Promise<ServerProcess> {
-    return this.server("echo-server.ts", plan);
+    return this.server("contenders/echo-server.ts", plan);
   }
 
   /** Starts a server of this folder with the same flags; it reads its plan from a file. */
@@ -105,17 +106,40 @@ export class Workspace implements AsyncDisposable {
 
   /** Starts a program of this folder that reads one plan a line, and prints one result a line. */
   worker<Plan, Result>(program: string): Worker<Plan, Result> {
-    const child = this.#spawn([join(import.meta.dirname, program)], {}, ["pipe", "pipe", "inherit"]);
+    return this.#worker(program, this.#spawn([join(import.meta.dirname, program)], {}, PIPES));
+  }
+
+  /** The same with another interpreter; resolves when its first line says that it is ready. */
+  async foreignWorker<Plan, Result>(
+    interpreter: string,
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Worker<Plan, Result>> {
+    const path = join(import.meta.dirname, program);
+    const worker = this.#worker<Plan, Result>(program, this.#spawn([path, ...args], env, PIPES, interpreter));
+    await worker.next();
+    return worker;
+  }
+
+  #worker<Plan, Result>(
+    program: string,
+    child: ChildProcess,
+  ): Worker<Plan, Result> & { next(): Promise<Result> } {
     const { stdin, stdout } = child;
     if (stdin === null || stdout === null) throw new TypeError(`${program} has no pipes`);
     const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+    const next = async (): Promise<Result> => {
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error(`${program} ended`);
+      return JSON.parse(value) as Result;
+    };
     return {
       pid: child.pid ?? 0,
-      apply: async (plan) => {
+      next,
+      apply: (plan) => {
         stdin.write(`${JSON.stringify(plan)}\n`);
-        const { value, done } = await lines.next();
-        if (done === true) throw new Error(`${program} ended`);
-        return JSON.parse(value) as Result;
+        return next();
       },
       stop: () => this.#end(child),
     };
@@ -143,9 +167,10 @@ export class Workspace implements AsyncDisposable {
   #spawn(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    stdio: ["ignore", number, number] | ["pipe", "pipe", "inherit"],
+    stdio: ["ignore", number, number] | typeof PIPES,
+    interpreter: string = process.execPath,
   ): ChildProcess {
-    const child = spawn(process.execPath, args, {
+    const child = spawn(interpreter, args, {
       cwd: this.directory,
       env: { PATH: process.env["PATH"], ...env },
       stdio,

@@ -1,17 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { OVERLOAD } from "../cases.ts";
+import type { About } from "../records.ts";
 import { DEADLINE_MS, type LoadStage, MEMORIES, type OverloadResult } from "./measure.ts";
 
-/** The content of one result file. */
-export interface OverloadReport {
-  /** YYYY-MM-DD */
-  readonly date: string;
-  readonly name: string;
-  readonly command: string;
-  readonly note: string;
-  readonly machine: string;
-  readonly loadBefore: number;
-  readonly results: readonly OverloadResult[];
+/** The record of one backend. */
+export interface OverloadRecord extends About {
+  readonly result: OverloadResult;
 }
 
 /** Least goodput, as a share of the peak, by multiple of the sustainable rate. */
@@ -28,7 +23,7 @@ export function targetLines(results: readonly OverloadResult[]): string[] {
     result.stages.flatMap((stage) =>
       targetsOf(stage, result).map(
         ([target, value, isMet]) =>
-          `${result.backend} x${stage.factor}: ${target}: ${value}, ${isMet ? "met" : "NOT MET"}`,
+          `${result.backend} x${stage.factor}: ${target}: ${value}, ${isMet ? "met" : "not met"}`,
       ),
     ),
   );
@@ -86,34 +81,48 @@ export function overloadWarnings(results: readonly OverloadResult[]): string[] {
 
 const LATE_MS = 20;
 
-/** Writes `<date>-<name>.md` and `.json` and returns the path without its extension. */
-export function writeOverloadReport(directory: string, report: OverloadReport): string {
-  const path = join(directory, `${report.date}-${report.name}`);
+/** Writes overload.json and overload.md, with the newest record of each backend. Returns the path of the latter. */
+export function writeOverloadRecord(directory: string, record: OverloadRecord): string {
+  const path = join(directory, OVERLOAD);
   mkdirSync(directory, { recursive: true });
-  const targets = targetLines(report.results);
-  writeFileSync(`${path}.json`, `${JSON.stringify({ ...report, targets }, rounded, 2)}\n`);
-  writeFileSync(`${path}.md`, toMarkdown(report, targets));
-  return path;
+  const kept = readOverloadRecords(`${path}.json`).filter(
+    ({ result }) => result.backend !== record.result.backend,
+  );
+  const records = [...kept, record].toSorted((a, b) => a.result.backend.localeCompare(b.result.backend));
+  writeFileSync(`${path}.json`, `${JSON.stringify({ name: OVERLOAD, records }, rounded, 2)}\n`);
+  writeFileSync(`${path}.md`, toMarkdown(records));
+  return `${path}.md`;
 }
 
-function toMarkdown(report: OverloadReport, targets: readonly string[]): string {
-  const warnings = overloadWarnings(report.results);
+function readOverloadRecords(path: string): readonly OverloadRecord[] {
+  if (!existsSync(path)) return [];
+  return (JSON.parse(readFileSync(path, "utf8")) as { readonly records: readonly OverloadRecord[] }).records;
+}
+
+function toMarkdown(records: readonly OverloadRecord[]): string {
   const parts = [
-    `# ${report.date} ${report.name}`,
-    [
-      `- Machine: ${report.machine}; load average before ${report.loadBefore.toFixed(2)}`,
-      `- Command: \`${report.command}\``,
-      `- Load: 70 % HYBRID searches over ${MEMORIES} memories, 20 % cache lookups, 10 % creates; open loop, deadline ${DEADLINE_MS} ms`,
-      ...(report.note === "" ? [] : [`- Note: ${report.note}`]),
-    ].join("\n"),
-    "## Targets",
-    targets.map((line) => `- ${line}`).join("\n"),
-    "## Warnings",
-    warnings.length === 0 ? "None." : warnings.map((line) => `- ${line}`).join("\n"),
-    ...report.results.flatMap((result) => [`## ${result.backend}`, peakLine(result), stageTable(result)]),
-    "bench/README.md says how to read this. Compare within this file only.",
+    `# ${OVERLOAD}`,
+    `70 % HYBRID searches over ${MEMORIES} memories, 20 % cache lookups, 10 % creates; open loop, deadline ${DEADLINE_MS} ms. ` +
+      "docs/benchmarks.md says how to read this. Compare within one section only.",
+    ...records.flatMap(sectionOf),
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+function sectionOf({ result, ...about }: OverloadRecord): string[] {
+  const lines = [
+    `${about.date}; ${about.machine}; load average before ${about.loadBefore.toFixed(2)}`,
+    `\`${about.command}\``,
+    ...(about.note === "" ? [] : [about.note]),
+    ...targetLines([result]).map((line) => `target: ${line}`),
+    ...overloadWarnings([result]).map((line) => `warning: ${line}`),
+  ];
+  return [
+    `## ${result.backend}`,
+    lines.map((line) => `- ${line}`).join("\n"),
+    peakLine(result),
+    stageTable(result),
+  ];
 }
 
 function peakLine({ sustainableCallsPerSecond, peak, residentBeforeMegabytes }: OverloadResult): string {

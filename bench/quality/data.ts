@@ -25,12 +25,18 @@ export async function readBanking77(folder: string): Promise<IntentData> {
 
 /** CLINC150 (Larson et al., 2019): `clinc150_full.json`; its training and test queries that are in scope. */
 export async function readClinc150(folder: string): Promise<IntentData> {
-  const all = JSON.parse(await readFile(join(folder, "clinc150_full.json"), "utf8")) as Record<
-    string,
-    [string, string][]
-  >;
+  const all = await clinc150Parts(folder);
   const read = (part: string): Labelled[] => (all[part] ?? []).map(([text, intent]) => ({ text, intent }));
   return { name: "CLINC150", training: read("train"), test: read("test") };
+}
+
+/** The test queries of CLINC150 that have none of its intents. */
+export async function readClinc150OutOfScope(folder: string): Promise<string[]> {
+  return ((await clinc150Parts(folder))["oos_test"] ?? []).map(([text]) => text);
+}
+
+async function clinc150Parts(folder: string): Promise<Record<string, [string, string][]>> {
+  return JSON.parse(await readFile(join(folder, "clinc150_full.json"), "utf8"));
 }
 
 export interface Turn {

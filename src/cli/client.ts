@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import type { GlobalOptions } from "./global-options.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** A typed client for each service of one server, over one connection. */
-export interface Clients {
+/** A typed client for each service of one server, over one connection, which dispose closes. */
+export interface Clients extends Disposable {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
   readonly operations: Client<typeof OperationsService>;
@@ -24,9 +24,9 @@ const CALL_TIMEOUT_MS = 60_000;
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Makes clients; the connection is opened by the first call. It needs no closing: between calls it does not keep
- * the process alive. (Closing a connection that has just failed makes connect-node 2.2 leave an error event
- * without a listener, which ends the process.)
+ * Makes clients; the connection is opened by the first call. Between calls it does not keep the process alive, so that
+ * only a caller that streams requests must dispose: when the server ends such a call while a request is being sent,
+ * connect-node 2.2 leaves its stream open, and the process would never end.
  *
  * @throws UsageError when the address is not `host:port`, the key is no valid header value, or a TLS file is invalid.
  */
@@ -46,9 +46,11 @@ export function connect({
     ...(tlsCert === undefined ? {} : { cert: read("--tls-cert", tlsCert) }),
     ...(tlsKey === undefined ? {} : { key: read("--tls-key", tlsKey) }),
   };
+  const baseUrl = toBaseUrl(address, Object.keys(files).length > 0);
+  const connection = new Http2SessionManager(baseUrl, undefined, checked(files));
   const transport = createGrpcTransport({
-    baseUrl: toBaseUrl(address, Object.keys(files).length > 0),
-    nodeOptions: checked(files),
+    baseUrl,
+    sessionManager: connection,
     interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
     defaultTimeoutMs: CALL_TIMEOUT_MS,
     readMaxBytes: MAX_MESSAGE_BYTES,
@@ -58,6 +60,10 @@ export function connect({
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
     operations: createClient(OperationsService, transport),
+    [Symbol.dispose]: () => {
+      // Aborting a connection that has just failed leaves an error event without a listener, which ends the process.
+      if (connection.state() !== "connecting") connection.abort();
+    },
   };
 }
 

@@ -91,6 +91,9 @@ export function nameOf(path: string): string {
 }
 
 async function* readChunks(path: string, maxBytes: number, signal?: AbortSignal): AsyncGenerator<string> {
+  const isAborted = (): boolean => signal?.aborted === true;
+  // An aborted signal sends no event any more, and the stream would be read to its end.
+  if (isAborted()) return;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const stream = path === STDIN ? process.stdin : createReadStream(path);
   // Standard input that stays open would keep the process alive.
@@ -104,7 +107,7 @@ async function* readChunks(path: string, maxBytes: number, signal?: AbortSignal)
     }
     yield decoder.decode();
   } catch (error) {
-    if (signal?.aborted === true) return;
+    if (isAborted()) return;
     throw unreadable(path, error);
   }
 }

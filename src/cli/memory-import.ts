@@ -48,9 +48,9 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
   const reading = AbortSignal.any([interrupt.signal, streamEnd.signal]);
   const sender = new Sender(draftsOfJsonLines(path, {}, reading), options.namespace, report, reading);
   try {
-    const client = connect(options).memory;
+    using clients = connect(options);
     // No deadline: the duration depends on the amount of data.
-    for await (const response of client.importMemories(sender.requests(), { timeoutMs: 0 })) {
+    for await (const response of clients.memory.importMemories(sender.requests(), { timeoutMs: 0 })) {
       report.acknowledged(response, sender.release(response.sequence));
     }
     // Lines read before are sent and acknowledged; then the read error is reported.

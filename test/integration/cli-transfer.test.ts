@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -225,6 +227,32 @@ describe("an interrupted recollect memory import", { timeout: TIMEOUT_MS }, () =
     child.stdin.on("error", () => undefined);
     child.stdin.write(lines.join(""));
     expect(await ending).toMatchObject({ code: 2, stderr: expect.stringContaining("(STORE_FULL)") });
+  });
+});
+
+describe("recollect memory import at a server that reads no further", { timeout: TIMEOUT_MS }, () => {
+  it("ends when the server ends the call", async () => {
+    const server = createServer();
+    server.on("stream", (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "8", "grpc-message": "full" }));
+      // The client closes its connection.
+      stream.on("error", () => undefined);
+      // More is on its way then than HTTP/2 lets the client send.
+      stream.once("readable", () => stream.end());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const child = spawnCli(["memory", "import", "-"], { address: `127.0.0.1:${port}`, cwd: folder });
+    const ending = endOf(child);
+    child.stdin.on("error", () => undefined);
+    const line = `{"id": "m", "text": "${"x".repeat(60_000)}"}\n`;
+    child.stdin.write(line.repeat(200));
+    const closed = once(server, "close");
+    expect(await ending).toEqual({ code: 2, stdout: "", stderr: "recollect: full (RESOURCE_EXHAUSTED)\n" });
+    server.close();
+    await closed;
   });
 });
 

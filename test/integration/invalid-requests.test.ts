@@ -40,6 +40,8 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "ListCacheEntries",
     "DeleteCacheEntry",
     "GetCacheStats",
+    "GetCachePolicy",
+    "UpdateCachePolicy",
   ],
   "recollect.v1.OperationsService": [
     "GetServerInfo",

@@ -52,6 +52,7 @@ const OPTIONS: LimitsOptions = {
     "recollect.v1.ChatMessage": { role: "user", content: "q" },
     "recollect.v1.GetCacheEntryRequest": { id: "e" },
     "recollect.v1.DeleteCacheEntryRequest": { id: "e" },
+    "recollect.v1.UpdateCachePolicyRequest": { policy: {} },
   },
   patterns: {
     "^([a-z0-9][a-z0-9._-]{0,62})?$": { fits: `0${"a._-".repeat(15)}zz`, unfit: "a".repeat(64) },

@@ -31,6 +31,7 @@ describe("the embedded backend", () => {
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
       ...quiet,
       reserved: SMALL_RESERVED_SPACE,
+      graphAbove: EXACT_LIMIT,
       log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {

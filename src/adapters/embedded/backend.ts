@@ -55,6 +55,8 @@ export interface EmbeddedBackendOptions {
   readonly disk?: Disk | undefined;
   /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
   readonly reserved?: ReservedSizes | undefined;
+  /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
+  readonly graphAbove?: number | undefined;
 }
 
 /**
@@ -138,7 +140,7 @@ async function openStores(
   const idempotencyRecords = new IdempotencyRecords(database);
   const pendingRows = new PendingRows(database);
   const keywords = new KeywordIndex(database);
-  const vectors = owner.use(openVectors(database, directory, { model, log }));
+  const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const memories = owner.use(openMemories({ ...common, pendingRows, log }));
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
@@ -151,7 +153,7 @@ async function openStores(
   );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = selfCheck?.finished ?? Promise.resolve();
+  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
   void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
@@ -186,10 +188,11 @@ async function openStores(
 function openVectors(
   database: Database,
   { path }: DataDirectory,
-  { model, log }: { readonly model: VectorModel; readonly log: OperatorLog },
+  model: VectorModel,
+  { log, graphAbove }: EmbeddedBackendOptions,
 ): MemoryVectors {
   const directory = join(path, "vectors");
   mkdirSync(directory, { recursive: true });
   removeOldGraphs(directory, model.generation);
-  return new MemoryVectors(database, { model, directory, log });
+  return new MemoryVectors(database, { model, directory, log, graphAbove });
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bm25, type CorpusStatistics, countTerms, holdsOneOf } from "./bm25.ts";
+import { countTerms } from "../../../test/support/reference/count-terms.ts";
+import { bm25, type CorpusStatistics, holdsOneOf } from "./bm25.ts";
 
 const corpus = fc.record({
   documentCount: fc.integer({ min: 0, max: 1_000_000 }),

@@ -49,19 +49,6 @@ function idf(documentFrequency: number, documentCount: number): number {
   return Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
 }
 
-/** Counts the distinct terms of a query in documents, given as lists of terms with repetitions. */
-export function countTerms(terms: readonly string[]): (document: readonly string[]) => DocumentTerms {
-  const indexes = new Map(terms.map((term, at) => [term, at]));
-  return (document) => {
-    const counts = terms.map(() => 0);
-    for (const term of document) {
-      const at = indexes.get(term);
-      if (at !== undefined) counts[at] = (counts[at] ?? 0) + 1;
-    }
-    return { counts, length: document.length };
-  };
-}
-
 /** Whether a document contains one of the chosen terms of a query. */
 export function holdsOneOf(
   chosen: readonly string[],

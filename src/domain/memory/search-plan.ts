@@ -2,7 +2,7 @@ import type { CorpusStatistics } from "./bm25.ts";
 
 /** How the nearest vectors were searched. */
 export type VectorPolicy =
-  /** Every vector that passes the filter was compared. Exact. */
+  /** Every vector that passes the filter was compared: exactly, or all in 8 bits and the nearest of them exactly. */
   | "EXACT"
   /** A graph proposed vectors, and those that pass the filter were compared. Approximate. */
   | "GRAPH"

@@ -510,11 +510,11 @@ describe("lookupCache", () => {
 });
 
 describe("the strictness of the guard", () => {
-  const SUBSTITUTED = "How do I bake bread from wheat flower in a stone kiln?";
+  const SUBSTITUTED = "How do I reset a forgotten account nickname?";
   const NEAREST = [
     { entry: { ...ENTRY, prompt: SUBSTITUTED, analysis: analyzePrompt(SUBSTITUTED) }, similarity: 0.97 },
   ];
-  const asked = { ...INPUT, prompt: "How do I bake bread from wheat flower in a stone oven?" };
+  const asked = { ...INPUT, prompt: "How do I reset a forgotten account password?" };
   const near = (policy: CachePolicy, settings: Partial<CacheSettings> = {}) =>
     portsWith({ store: { nearest: async () => NEAREST, policy }, settings }).ports;
   const outcomeOf = async (ports: LookupCachePorts, input: LookupCacheInput = asked) =>

@@ -180,7 +180,7 @@ describe("searchMemories", () => {
     const query = { kind: "memory", id: "near" } as const;
     const { ports, search } = portsWith(WORKS);
     expect(idsOf(await searchMemories(ports, { ...INPUT, query }, CONTEXT))).toEqual(["word"]);
-    expect(search.mock.calls[0]?.[1].limit).toBe(101);
+    expect(search.mock.calls[0]?.[1].limit).toBe(51);
   });
 
   it.each([
@@ -192,6 +192,17 @@ describe("searchMemories", () => {
     await expect(
       searchMemories(portsWith(WORKS).ports, { ...INPUT, mode: "VECTOR", query }, CONTEXT),
     ).rejects.toMatchObject({ reason });
+  });
+
+  it.each([
+    [1, 50],
+    [50, 50],
+    [51, 51],
+    [100, 100],
+  ])("for %i results asks each retriever for %i candidates", async (limit, candidates) => {
+    const { ports, search } = portsWith(WORKS);
+    await searchMemories(ports, { ...INPUT, limit }, CONTEXT);
+    expect(search.mock.calls[0]?.[1].limit).toBe(candidates);
   });
 
   it("searches each term of the query once, and 64 at most", async () => {

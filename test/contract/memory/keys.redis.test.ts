@@ -86,6 +86,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
         );
       };
       const { memories = 0, terms = 0 } = await numbers(namespace.counters);
+      // The only namespace of the partition.
+      expect(Number(await ask("HGET", namespace.partition.meta, "memories"))).toBe(memories);
       return {
         counters: { memories, terms },
         frequencies: await numbers(namespace.documentFrequencies),
@@ -186,10 +188,14 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await keysLeft(gone.lastAccesses)).toHaveLength(1);
       const stays = await namespaceOf(neighbour);
       const before = await keysLeft(stays.namespaceId);
+      const memories = async (of: NamespaceRedisKeys) => Number(await ask("ZCARD", of.order));
+      const both = (await memories(gone)) + (await memories(stays));
+      expect(await ask("HGET", gone.partition.meta, "memories")).toBe(String(both));
       await stores.namespaces.delete(scope, { now: NOW });
       await vi.waitFor(async () => expect(await ask("EXISTS", gone.partition.deleted)).toBe(0), {
         timeout: 10_000,
       });
+      expect(await ask("HGET", gone.partition.meta, "memories")).toBe(String(await memories(stays)));
       // The record of a request ends by itself.
       expect(await keysLeft(gone.namespaceId)).toEqual([gone.request(idempotentRequest().key)]);
       expect(await keysLeft(stays.namespaceId)).toEqual(before);

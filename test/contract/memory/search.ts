@@ -221,6 +221,22 @@ export function searchCases(subject: MemorySubject): void {
       expect(await corpusOf(["tea", "milk"])).toEqual({ documents: 0, terms: 0, frequencies: [0, 0] });
     });
 
+    it("follows what is written and deleted after a first search", async () => {
+      const { writer } = subject.store;
+      const asked = ["tea", "milk", "sugar"];
+      const frequencies = async () => (await corpusOf(asked)).frequencies;
+      await write(subject, newMemory({ id: "a" }, { terms: ["tea", "milk"] }));
+      expect(await frequencies()).toEqual([1, 1, 0]);
+      await write(subject, newMemory({ id: "b" }, { terms: ["tea", "tea", "sugar"] }));
+      expect(await frequencies()).toEqual([2, 1, 1]);
+      const { onDuplicate: _, ...next } = newMemory({ id: "a", etag: "e2" }, { terms: ["sugar"] });
+      const [before] = await subject.store.reader.get(subject.scope, ["a"], NOW);
+      await writer.replace(subject.scope, before?.etag ?? "", next, { now: NOW });
+      expect(await frequencies()).toEqual([1, 0, 2]);
+      await writer.delete(subject.scope, "b", { now: NOW });
+      expect(await frequencies()).toEqual([0, 0, 1]);
+    });
+
     it("counts no other namespace and no other tenant", async () => {
       const [scope, ...others] = lookAlikeNamespaceKeys();
       for (const other of others) {

@@ -5,7 +5,7 @@ export function connectTo(
   url: string,
   options: Pick<RedisOptions, "username" | "password" | "tls" | "enableReadyCheck"> = {},
 ): Redis & Disposable {
-  const redis = new Redis(url, { ...options, protocol: 2, retryStrategy: () => null });
+  const redis = new Redis(url, { ...options, retryStrategy: () => null });
   // The failed command rejects too.
   redis.on("error", () => undefined);
   return Object.assign(redis, { [Symbol.dispose]: () => redis.disconnect() });

@@ -16,7 +16,7 @@ await describeRedisPrograms("Redis of several servers", () => {
     expect(await client.wait(2, 10_000)).toBe(2);
     await first.kill();
     await eventually("another primary", async () => (await sentinel.primary()) !== first);
-    const next = new Redis({ sentinels: [...sentinel.sentinels], name: sentinel.name, protocol: 2 });
+    const next = new Redis({ sentinels: [...sentinel.sentinels], name: sentinel.name });
     expect(await next.get("key")).toBe("value");
     expect(next.stream.remotePort).not.toBe(first.port);
     next.disconnect();
@@ -25,9 +25,7 @@ await describeRedisPrograms("Redis of several servers", () => {
   it("serves all slots of a Cluster, with a replica of each primary", async () => {
     await using cluster = await startCluster();
     const [seed] = cluster.primaries;
-    const client = new Cluster([{ host: String(seed?.host), port: Number(seed?.port) }], {
-      redisOptions: { protocol: 2 },
-    });
+    const client = new Cluster([{ host: String(seed?.host), port: Number(seed?.port) }]);
     const keys = Array.from({ length: 30 }, (_, index) => `key:${index}`);
     for (const key of keys) await client.set(key, key);
     expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys);

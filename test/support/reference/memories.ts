@@ -2,7 +2,7 @@ import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
-import { type CorpusStatistics, chooseTerms, countTerms } from "../../../src/domain/memory/bm25.ts";
+import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
 import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
@@ -23,6 +23,7 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../../src/ports/memory/writer.ts";
+import { countTerms } from "./count-terms.ts";
 import {
   byTime,
   idempotently,

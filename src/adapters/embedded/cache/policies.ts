@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { cachePolicyEtag, NO_CACHE_POLICY, type StoredCachePolicy } from "../../../domain/cache/policy.ts";
 import { cachePolicyChanged } from "../../../domain/errors.ts";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 import type { CachePolicyStore } from "../../../ports/cache/policy-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import { decodeRecord, encodeRecord } from "../database/checksums.ts";
@@ -21,7 +22,7 @@ export class EmbeddedCachePolicyStore implements CachePolicyStore {
   readonly #namespaces: NamespaceIds;
   readonly #idempotencyRecords: IdempotencyRecords;
   /** By tenant and name, of which neither contains a line end. */
-  readonly #cached = new LRUCache<string, StoredCachePolicy>({ max: MAX_CACHED });
+  readonly #cached = new LRUCache<string, StoredCachePolicy>(atMostEntries(MAX_CACHED));
 
   constructor(database: Database, namespaces: NamespaceIds, idempotencyRecords: IdempotencyRecords) {
     this.#database = database;

@@ -1,8 +1,12 @@
+import { LRUCache } from "lru-cache";
 import type { CorpusStatistics } from "../../../domain/memory/bm25.ts";
 import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Database, Row } from "../database/database.ts";
 import { isDefaultFilter, memoryCondition } from "./row-filter.ts";
-import { KEYWORDS, matchAny, spellTerms } from "./terms.ts";
+import { KEYWORDS, matchAny, spell, spellTerms } from "./terms.ts";
+
+/** Some megabytes. */
+const MAX_FREQUENCIES = 50_000;
 
 /** The ranking fields of a candidate, as columns. */
 const RANKING_COLUMNS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
@@ -19,6 +23,8 @@ export class KeywordIndex {
   readonly #database: Database;
   /** The tables that get writes: the one that is searched, and its replacement during a rebuild. */
   #written: readonly string[] = [KEYWORDS];
+  /** Cached document frequencies, by spelled term. Counting those of a query takes 0.1 ms of 10,000 memories. */
+  readonly #frequencies = new LRUCache<string, number>({ max: MAX_FREQUENCIES });
 
   constructor(database: Database) {
     this.#database = database;
@@ -27,6 +33,7 @@ export class KeywordIndex {
   /** Only inside a write. */
   add(namespaceId: number, row: number, terms: readonly string[]): void {
     const spelled = spellTerms(namespaceId, terms);
+    for (const term of terms) this.#frequencies.delete(spell(namespaceId, term));
     for (const table of this.#written) {
       this.#database.run(`INSERT INTO ${table} (rowid, terms) VALUES (?, ?)`, row, spelled);
     }
@@ -34,11 +41,13 @@ export class KeywordIndex {
 
   /** Only inside a write. */
   remove(row: number): void {
+    this.#frequencies.clear();
     for (const table of this.#written) this.#database.run(`DELETE FROM ${table} WHERE rowid = ?`, row);
   }
 
   /** Removes the terms of a namespace, before its memories are deleted. Only inside a write. */
   removeNamespace(namespaceId: number): void {
+    this.#frequencies.clear();
     for (const table of this.#written) {
       this.#database.run(
         `DELETE FROM ${table} WHERE rowid IN (SELECT row FROM memory WHERE namespace_id = ?)`,
@@ -49,7 +58,14 @@ export class KeywordIndex {
 
   /** Sets a second table that gets every write from now on; undefined: none. */
   alsoWriteTo(table: string | undefined): void {
+    // A rebuilt table may hold terms that the damaged one had lost.
+    this.#frequencies.clear();
     this.#written = table === undefined ? [KEYWORDS] : [KEYWORDS, table];
+  }
+
+  /** Drops the cached document frequencies: the index was repaired. */
+  clearCache(): void {
+    this.#frequencies.clear();
   }
 
   /** The BM25 statistics of a namespace. */
@@ -60,19 +76,27 @@ export class KeywordIndex {
     );
     const documentCount = Number(counts?.["memory_count"] ?? 0);
     const documentFrequencies = new Map(
-      terms.map((term) => {
-        const row = this.#database.first(
-          "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
-          matchAny(namespaceId, [term]),
-        );
-        return [term, Number(row?.["n"] ?? 0)] as const;
-      }),
+      terms.map((term) => [term, this.#frequency(namespaceId, term)] as const),
     );
     return {
       documentCount,
       meanLength: documentCount === 0 ? 0 : Number(counts?.["term_count"] ?? 0) / documentCount,
       documentFrequencies,
     };
+  }
+
+  #frequency(namespaceId: number, term: string): number {
+    const name = spell(namespaceId, term);
+    let frequency = this.#frequencies.get(name);
+    if (frequency === undefined) {
+      const row = this.#database.first(
+        "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
+        matchAny(namespaceId, [term]),
+      );
+      frequency = Number(row?.["n"] ?? 0);
+      this.#frequencies.set(name, frequency);
+    }
+    return frequency;
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { DocumentTerms } from "../../../domain/memory/bm25.ts";
+import { tokenCounter } from "../../../domain/text/token-counter.ts";
 import type { Row } from "../database/database.ts";
 
 /**
@@ -13,11 +15,12 @@ export function spellTerms(namespaceId: number, terms: readonly string[]): strin
   return terms.map((term) => spell(namespaceId, term)).join(" ");
 }
 
-/** The terms of a document, decoded. */
-export function readTerms(namespaceId: number, spelled: string): string[] {
-  if (spelled === "") return [];
-  const start = spell(namespaceId, "").length;
-  return spelled.split(" ").map((term) => term.slice(start));
+/** Counts the distinct terms of a query in spelled documents. */
+export function termCounter(
+  namespaceId: number,
+  terms: readonly string[],
+): (spelled: string) => DocumentTerms {
+  return tokenCounter(terms.map((term) => spell(namespaceId, term)));
 }
 
 /** Approximate bytes of the terms of a memory in the full-text table, for words of about five letters. */
@@ -33,6 +36,6 @@ export function matchAny(namespaceId: number, terms: readonly string[]): string 
   return terms.map((term) => `"${spell(namespaceId, term).replaceAll('"', '""')}"`).join(" OR ");
 }
 
-function spell(namespaceId: number, term: string): string {
+export function spell(namespaceId: number, term: string): string {
   return `${namespaceId}x${term}`;
 }

@@ -33,6 +33,7 @@ const open = (at = directory): Promise<Backend> =>
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     ...quiet,
     reserved: SMALL_RESERVED_SPACE,
+    graphAbove: EXACT_LIMIT,
     log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
   });
 const fileAt = (at = directory): string => join(at, "recollect.db");

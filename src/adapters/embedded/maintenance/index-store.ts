@@ -7,7 +7,6 @@ import type { Database } from "../database/database.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
-import { EXACT_LIMIT } from "../vectors/vector-plan.ts";
 import { rebuildKeywordIndex, removeRebuildTables } from "./keyword-rebuild.ts";
 
 export interface EmbeddedIndexStoreOptions {
@@ -61,7 +60,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
         failureCount: isSearched ? count("refused") : 0,
         memoryBytes: vectors.memoryBytes,
         indexedFraction: isSearched ? shareWithout(count("waiting"), count("memories")) : 1,
-        algorithm: algorithm(count("largest") > EXACT_LIMIT ? "HNSW" : "FLAT"),
+        algorithm: algorithm(count("largest") > vectors.graphAbove ? "HNSW" : "FLAT"),
         dimension,
       },
       {

@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
-import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
+import { type CorpusStatistics, chooseTerms } from "../../../domain/memory/bm25.ts";
 import { EMPTY_PLAN, keywordRetrieverPlan } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
@@ -8,7 +8,7 @@ import { decodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "../keywords/row-filter.ts";
-import { readTerms } from "../keywords/terms.ts";
+import { termCounter } from "../keywords/terms.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { type MemoryVectors, rankingFieldsOf } from "../vectors/memory-vectors.ts";
 import type { Nearest } from "../vectors/vector-index.ts";
@@ -103,12 +103,12 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     if (terms.length === 0) return { byKeyword: [], corpus: EMPTY_CORPUS, asked: [] };
     const corpus = keywords.corpus(namespaceId, terms);
     const asked = chooseTerms(terms, corpus);
-    const count = countTerms(terms);
+    const count = termCounter(namespaceId, terms);
     const rows = asked.length === 0 ? [] : keywords.candidates(namespaceId, asked, corpus, query, now);
     return {
       byKeyword: rows.map((row) => ({
         ...rankingFieldsOf(row),
-        document: count(readTerms(namespaceId, String(row["terms"]))),
+        document: count(String(row["terms"])),
       })),
       corpus,
       asked,

@@ -10,7 +10,7 @@ import { graphName } from "./graph-files.ts";
 import { removeGraph } from "./vector-graph.ts";
 import { VectorIndex } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
-import { EXACT_LIMIT } from "./vector-plan.ts";
+import { GRAPH_ABOVE } from "./vector-plan.ts";
 import type { Slot } from "./vector-table.ts";
 
 /** Vectors that a rebuild reads from disk in one tick of the event loop: some milliseconds. */
@@ -30,10 +30,14 @@ export interface MemoryVectorsOptions {
   /** The directory of the saved vector graphs. */
   readonly directory: string;
   readonly log: Log;
+  /** See VectorIndexOptions. */
+  readonly graphAbove?: number | undefined;
 }
 
 /** The vector indexes of memories, one per namespace, each read from disk at its first use. */
 export class MemoryVectors implements Disposable {
+  /** The number of vectors of a namespace above which it has a graph. */
+  readonly graphAbove: number;
   readonly #database: Database;
   readonly #options: MemoryVectorsOptions;
   /** By namespaceId. */
@@ -44,6 +48,7 @@ export class MemoryVectors implements Disposable {
   constructor(database: Database, options: MemoryVectorsOptions) {
     this.#database = database;
     this.#options = options;
+    this.graphAbove = options.graphAbove ?? GRAPH_ABOVE;
     // The vectors are of another model now: each index is read again at its next use.
     options.model.onChange(() => {
       for (const namespaceId of this.#openNamespaces()) this.drop(namespaceId);
@@ -175,7 +180,7 @@ export class MemoryVectors implements Disposable {
     if (this.#options.model.identity === undefined) return [];
     const large = this.#database.all(
       "SELECT namespace_id, memory_count FROM namespace WHERE memory_count > ?",
-      EXACT_LIMIT,
+      this.graphAbove,
     );
     const counts = new Map([...this.#indexes].map(([namespaceId, { size }]) => [namespaceId, size]));
     for (const row of large) counts.set(Number(row["namespace_id"]), Number(row["memory_count"]));
@@ -194,7 +199,8 @@ export class MemoryVectors implements Disposable {
 
   #create(namespaceId: number): VectorIndex {
     const { model, log } = this.#options;
-    return new VectorIndex({ dimension: model.dimension, path: this.#path(namespaceId), log });
+    const path = this.#path(namespaceId);
+    return new VectorIndex({ dimension: model.dimension, path, log, graphAbove: this.graphAbove });
   }
 
   #path(namespaceId: number): string {

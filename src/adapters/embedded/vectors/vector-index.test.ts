@@ -81,7 +81,7 @@ describe("a vector index", () => {
 
   function open(rows: Iterable<number>): VectorIndex {
     const log = { warn: (_: object, message: string) => void warnings.push(message) };
-    const index = new VectorIndex({ dimension: DIMENSION, path: path(), log });
+    const index = new VectorIndex({ dimension: DIMENSION, path: path(), log, graphAbove: EXACT_LIMIT });
     for (const row of rows) index.load(row, vectorAt(row), slot(row));
     index.finishLoading();
     opened.push(index);
@@ -132,7 +132,7 @@ describe("a vector index", () => {
     });
     await index.built();
     expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
-      plan: { policy: "GRAPH", candidates: 15, eligible },
+      plan: { policy: "GRAPH", candidates: 20, eligible },
       rounds: 1,
     });
     const few = allRows.filter((row) => row % 2 === 0);
@@ -142,7 +142,7 @@ describe("a vector index", () => {
       eligible: { count: few.length, basis: "COUNTED" },
     });
     // Too few proposals of the graph pass: all vectors are compared.
-    for (const row of nearestByBruteForce(vectorAt(1), allRows, 15)) {
+    for (const row of nearestByBruteForce(vectorAt(1), allRows, 20)) {
       index.remove(row);
       index.put(row, vectorAt(row), slot(row, { isDefault: false }));
     }

@@ -4,7 +4,7 @@ import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RankingFields } from "../../../ports/memory/search.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
-import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
+import { GRAPH_ABOVE, planVectorSearch } from "./vector-plan.ts";
 import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
 
 /** Vectors added to the graph in one tick of the event loop: each blocks it for half a millisecond. */
@@ -15,13 +15,15 @@ const BUSY_DELAY_MS = 1;
 const PAUSE_MS = 10;
 
 /** Vectors that are not in the graph yet are compared one by one; with more of them than this, all vectors are. */
-const MAX_PENDING = EXACT_LIMIT;
+const MAX_PENDING = 1000;
 
 export interface VectorIndexOptions {
   readonly dimension: number;
   /** The file of the saved graph. */
   readonly path: string;
   readonly log: Log;
+  /** The number of vectors above which there is a graph. Default: GRAPH_ABOVE. */
+  readonly graphAbove?: number | undefined;
 }
 
 /** The rows that a vector search found, nearest first, and the plan that found them. */
@@ -40,12 +42,13 @@ interface Eligible {
 }
 
 /**
- * The vectors of one namespace: a table for exact comparison, and above EXACT_LIMIT an HNSW graph as well. A new vector
+ * The vectors of one namespace: a table that compares all of them, and above GRAPH_ABOVE an HNSW graph as well. A new vector
  * is found at once: vectors pending for the graph are compared one by one, and added to it in small steps between other
  * work. Similarities are always exact.
  */
 export class VectorIndex {
   readonly #options: VectorIndexOptions;
+  readonly #graphAbove: number;
   readonly #table = new VectorTable<RankingFields>();
   #graph: VectorGraph | undefined;
   /** Rows that are not in the graph yet. */
@@ -56,6 +59,7 @@ export class VectorIndex {
 
   constructor(options: VectorIndexOptions) {
     this.#options = options;
+    this.#graphAbove = options.graphAbove ?? GRAPH_ABOVE;
   }
 
   get size(): number {
@@ -77,9 +81,15 @@ export class VectorIndex {
     this.#table.put(row, vector, slot);
   }
 
-  /** Loads the saved graph if it exists and is intact; otherwise rebuilds it from the rows. */
+  /**
+   * Loads the saved graph if it exists and is intact; otherwise rebuilds it from the rows. Without enough rows for a graph, a
+   * saved one is deleted: it would miss their changes from now on.
+   */
   finishLoading(): void {
-    if (this.#table.size <= EXACT_LIMIT) return;
+    if (this.#table.size <= this.#graphAbove) {
+      removeGraph(this.#options.path);
+      return;
+    }
     this.#graph = this.#openGraph();
     for (const row of this.#table.rows()) {
       if (!this.#graph.has(row)) this.#pending.add(row);
@@ -90,7 +100,7 @@ export class VectorIndex {
   put(row: number, vector: Float32Array, slot: Slot<RankingFields>): void {
     this.#table.put(row, vector, slot);
     if (this.#graph === undefined) {
-      if (this.#table.size <= EXACT_LIMIT) return;
+      if (this.#table.size <= this.#graphAbove) return;
       this.#graph = new VectorGraph(this.#options.dimension);
       for (const stored of this.#table.rows()) this.#pending.add(stored);
     } else {
@@ -161,7 +171,7 @@ export class VectorIndex {
     removeGraph(this.#options.path);
   }
 
-  /** Searches the graph if the plan says so and enough of its proposals pass; otherwise uses `scan`. */
+  /** Compares the proposals of the graph or the table if the plan says so and enough of them pass; otherwise uses `scan`. */
   #nearest(query: Float32Array, limit: number, { size, passing, scan }: Eligible): Nearest {
     const exact: VectorRetrieverPlan = { policy: "EXACT", candidates: 0, eligible: size };
     const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
@@ -170,7 +180,7 @@ export class VectorIndex {
     const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
     const proposed = graph
       ? [...graph.propose(query, candidates), ...this.#pending]
-      : this.#table.nearest(query, candidates);
+      : this.#table.propose(query, candidates);
     const rows = proposed.filter(passing());
     if (rows.length < limit) return { found: scan(), plan: exact, rounds: 2 };
     return {

@@ -9,11 +9,11 @@ describe("planVectorSearch", () => {
     });
   });
 
-  it("asks the graph for more proposals, the fewer of them are eligible", () => {
+  it("asks for more proposals, the fewer of them are eligible", () => {
     const all = planVectorSearch({ stored: 100_000, eligible: 100_000, limit: 100 });
     const half = planVectorSearch({ stored: 100_000, eligible: 50_000, limit: 100 });
-    expect(all).toEqual({ kind: "graph", candidates: 150 });
-    expect(half).toEqual({ kind: "graph", candidates: 300 });
+    expect(all).toEqual({ kind: "proposed", candidates: 200 });
+    expect(half).toEqual({ kind: "proposed", candidates: 400 });
   });
 
   it("always proposes at least as many as are wanted, and never without bound", () => {

@@ -19,13 +19,27 @@ export interface Slot<Fields> {
 const FIRST_CAPACITY = 64;
 
 /**
- * The vectors of one namespace or cache scope, all of one dimension, in one array, searched exactly. It mirrors the rows
- * on disk and is changed after them.
+ * In larger tables vectors are compared in 8 bits first, and the nearest of those exactly. 10,000 vectors of 384 numbers
+ * take 0.3 to 0.4 ms so, and 0.9 to 2.7 ms in float32, by what else the processor's caches hold.
+ */
+const COARSE_ABOVE = 1000;
+/**
+ * Of the nearest by 8 bits, so many times as many as are wanted are compared exactly. 1.25 times contained each of the true
+ * 3, 10, 50 and 100 nearest of 10,000 vectors (hashing, 384 numbers, 100 queries), 1 time 98 to 99 % of them.
+ */
+const OVERSAMPLING = 2;
+const LARGEST_INT8 = 127;
+
+/**
+ * The vectors of one namespace or cache scope, all of one dimension, side by side, all compared in a search. It mirrors the
+ * rows on disk and is changed after them.
  */
 export class VectorTable<Fields> {
   /** 0 until the first vector is added. */
   #dimension = 0;
   #data = new Float32Array(0);
+  /** The same vectors in 8 bits, each scaled to use them all. */
+  #coarse = new Int8Array(0);
   /** Row numbers by slot; slots are filled from 0 without gaps. */
   readonly #rows: number[] = [];
   readonly #slots: Slot<Fields>[] = [];
@@ -38,7 +52,7 @@ export class VectorTable<Fields> {
   }
 
   get memoryBytes(): number {
-    return this.#data.byteLength;
+    return this.#data.byteLength + this.#coarse.byteLength;
   }
 
   /** All rows, in no particular order. */
@@ -48,8 +62,7 @@ export class VectorTable<Fields> {
 
   /** Whether default reads see the row at `now`. */
   isDefault(row: number, now: number): boolean {
-    const slot = this.#slots[this.#slotOfRow.get(row) ?? -1];
-    return slot?.isDefault === true && slot.expireTime > now;
+    return isVisible(this.#slots[this.#slotOfRow.get(row) ?? -1], now);
   }
 
   put(row: number, vector: Float32Array, slot: Slot<Fields>): void {
@@ -67,6 +80,7 @@ export class VectorTable<Fields> {
     }
     this.#hidden += slot.isDefault ? 0 : 1;
     this.#data.set(vector, index * this.#dimension);
+    writeCoarse(vector, this.#coarse, index * this.#dimension);
   }
 
   /** Changes the fields of a row; does nothing for a row that is not in the table. */
@@ -88,7 +102,9 @@ export class VectorTable<Fields> {
     this.#slotOfRow.delete(row);
     if (lastRow === undefined || lastSlot === undefined || lastRow === row) return;
     const last = this.#rows.length;
-    this.#data.copyWithin(index * this.#dimension, last * this.#dimension, (last + 1) * this.#dimension);
+    for (const vectors of [this.#data, this.#coarse]) {
+      vectors.copyWithin(index * this.#dimension, last * this.#dimension, (last + 1) * this.#dimension);
+    }
     this.#rows[index] = lastRow;
     this.#slots[index] = lastSlot;
     this.#slotOfRow.set(lastRow, index);
@@ -96,24 +112,20 @@ export class VectorTable<Fields> {
 
   /** The rows nearest to a unit vector, nearest first, among those that default reads see at `now`. */
   nearestDefault(query: Float32Array, limit: number, now: number): NearRow<Fields>[] {
+    const wanted = this.#isCoarse ? OVERSAMPLING * limit : limit;
     // The number of expired rows is not known: when they crowd out others, the next round asks for twice as many.
-    for (let count = limit + this.#hidden; ; count *= 2) {
-      const visible = this.nearest(query, count).filter((row) => this.isDefault(row, now));
-      if (visible.length >= limit || count >= this.#rows.length) return this.nearestOf(visible, query, limit);
+    for (let count = wanted + this.#hidden; ; count *= 2) {
+      const visible = this.#nearIndexes(query, count).filter((index) => isVisible(this.#slots[index], now));
+      if (visible.length < wanted && count < this.#rows.length) continue;
+      const best = new NearestRows<Fields>(limit);
+      for (const index of visible) this.#offer(best, index, query);
+      return best.sorted();
     }
   }
 
-  /**
-   * The rows nearest to a unit vector, nearest first, whatever their slots say. All are compared, by native code: five
-   * times as fast as the loop below (measured: 10,000 vectors of 384 numbers in 0.7 ms).
-   */
-  nearest(query: Float32Array, limit: number): number[] {
-    const count = Math.min(limit, this.#rows.length);
-    if (count === 0) return [];
-    const stored = this.#data.subarray(0, this.#rows.length * this.#dimension);
-    // Of unit vectors the inner product is the cosine similarity.
-    const { keys } = exactSearch(stored, query, this.#dimension, count, MetricKind.IP, 1) as Matches;
-    return Array.from(keys, (index) => this.#rows[Number(index)] ?? 0);
+  /** At most `count` rows near to a unit vector, whatever their slots say: the nearest are among the first half of them. */
+  propose(query: Float32Array, count: number): number[] {
+    return this.#nearIndexes(query, count).map((index) => this.#rows[index] ?? 0);
   }
 
   /** The nearest of the given rows, nearest first; rows without a vector are skipped. */
@@ -130,6 +142,22 @@ export class VectorTable<Fields> {
     const index = this.#slotOfRow.get(row);
     if (index === undefined) return undefined;
     return this.#data.slice(index * this.#dimension, (index + 1) * this.#dimension);
+  }
+
+  get #isCoarse(): boolean {
+    return this.#rows.length > COARSE_ABOVE;
+  }
+
+  /** The indexes of the nearest slots, nearest first: exactly, or by 8 bits. All are compared, by native code. */
+  #nearIndexes(query: Float32Array, limit: number): number[] {
+    const count = Math.min(limit, this.#rows.length);
+    if (count === 0) return [];
+    const used = this.#rows.length * this.#dimension;
+    // Of unit vectors the inner product is the cosine similarity; those in 8 bits have other lengths.
+    const { keys } = this.#isCoarse
+      ? nativeSearch(this.#coarse.subarray(0, used), coarse(query), count, MetricKind.Cos)
+      : nativeSearch(this.#data.subarray(0, used), query, count, MetricKind.IP);
+    return Array.from(keys, Number);
   }
 
   #offer(best: NearestRows<Fields>, index: number, query: Float32Array): void {
@@ -162,10 +190,42 @@ export class VectorTable<Fields> {
 
   #reserve(count: number): void {
     if (count * this.#dimension <= this.#data.length) return;
-    const grown = new Float32Array(Math.max(FIRST_CAPACITY, 2 * count) * this.#dimension);
+    const length = Math.max(FIRST_CAPACITY, 2 * count) * this.#dimension;
+    const grown = new Float32Array(length);
     grown.set(this.#data);
     this.#data = grown;
+    const grownCoarse = new Int8Array(length);
+    grownCoarse.set(this.#coarse);
+    this.#coarse = grownCoarse;
   }
+}
+
+function isVisible(slot: Slot<unknown> | undefined, now: number): boolean {
+  return slot?.isDefault === true && slot.expireTime > now;
+}
+
+/** Compares all vectors with a query of the same kind; nearest first. */
+function nativeSearch<T extends Float32Array | Int8Array>(
+  vectors: T,
+  query: T,
+  count: number,
+  metric: MetricKind,
+): Matches {
+  return exactSearch(vectors, query, query.length, count, metric, 1) as Matches;
+}
+
+function coarse(vector: Float32Array): Int8Array {
+  const numbers = new Int8Array(vector.length);
+  writeCoarse(vector, numbers, 0);
+  return numbers;
+}
+
+/** Scales a vector so that its largest number fits 8 bits, and writes it rounded. */
+function writeCoarse(vector: Float32Array, into: Int8Array, offset: number): void {
+  let largest = Number.MIN_VALUE;
+  for (let at = 0; at < vector.length; at += 1) largest = Math.max(largest, Math.abs(vector[at] ?? 0));
+  const scale = LARGEST_INT8 / largest;
+  for (let at = 0; at < vector.length; at += 1) into[offset + at] = Math.round((vector[at] ?? 0) * scale);
 }
 
 /** The `limit` most similar of the offered rows, in order; ties by row, the older first. */

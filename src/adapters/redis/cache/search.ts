@@ -4,6 +4,7 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -83,7 +84,7 @@ export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #options: CacheSearchOptions;
-  readonly #scopes = new LRUCache<string, ScopeSize>({ max: MAX_SCOPES });
+  readonly #scopes = new LRUCache<string, ScopeSize>(atMostEntries(MAX_SCOPES));
 
   constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
     this.#client = client;
@@ -210,7 +211,9 @@ export class CacheSearch {
   #plan(eligible: number | undefined, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
     if (eligible === undefined) return "";
-    const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
+    // How many entries the index has is not known, and matters only for scopes of more than a thousand.
+    const efRuntime = Math.max(MIN_EF, hnsw.efRuntime);
+    const plan = planKnn({ algorithm, eligible, indexed: eligible, limit, efRuntime });
     return plan.policy === "ADHOC_BF"
       ? "HYBRID_POLICY ADHOC_BF"
       : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;

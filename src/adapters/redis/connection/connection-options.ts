@@ -60,8 +60,6 @@ export function commonOptions(options: ConnectionOptions) {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
-    // RediSearch 2.8 answers with another shape over RESP3.
-    protocol: 2,
     lazyConnect: true,
     connectionName: "recollect",
     commandTimeout: socketTimeoutMs,

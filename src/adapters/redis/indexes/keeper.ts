@@ -4,7 +4,7 @@ import type { RedisClient } from "../connection/client.ts";
 import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
 import {
   type IndexNames,
-  openIndex,
+  openPartition,
   type VectorIndexOptions,
   wantedIndexes,
   wantedVector,
@@ -116,7 +116,7 @@ export class IndexKeeper implements AsyncDisposable {
     const { client, keys, names, vectors, model } = this.#parts;
     const vector = wantedVector(model, vectors);
     const wanted = wantedIndexes(names, keys, partition, vector);
-    await Promise.all(wanted.map((one) => openIndex(client, one, this.#closing.signal)));
+    await openPartition(client, partition, wanted, this.#closing.signal);
   }
 
   #report(error: unknown): void {

@@ -9,41 +9,48 @@ export type KnnPlan =
   | { readonly policy: "BATCHES"; readonly ef: number };
 
 /**
- * With a graph, at most so many vectors are compared per result, and at least so many. With
- * 384 numbers and 100 wanted (Redis Stack 7.2.0-v9, M 16, EF_CONSTRUCTION 200; microseconds of Redis' one thread, and
- * the share of the true 100 among what was found with ef 400, but 200 in the rows of 100 and of 5,000):
+ * Comparing costs in proportion to the vectors that pass, a graph in proportion to wanted / (share that passes): they cost the
+ * same where so many pass as the square root of this x wanted x all vectors of the index. Of 10,000 vectors of 384 numbers
+ * (Redis Stack 7.2.0-v9, M 16, EF_CONSTRUCTION 200; microseconds of Redis' one thread; vectors of the hashing embedder, whose
+ * nearest a graph finds worst; share: of the true 10 that BATCHES with ef 128 finds):
  *
- * | pass of 10,000 | ADHOC_BF | BATCHES | share | pass of 50,000 | ADHOC_BF | BATCHES | share |
- * |---|---|---|---|---|---|---|---|
- * | 100 | 321 | 6,110 | 1.00 | 500 | 597 | 18,033 | 1.00 |
- * | 500 | 432 | 3,028 | 1.00 | 2,500 | 1,267 | 7,575 | 0.94 |
- * | 2,000 | 803 | 1,981 | 0.96 | 10,000 | 4,934 | 3,711 | 0.84 |
- * | 5,000 | 1,434 | 1,362 | 0.86 | 25,000 | 9,537 | 2,892 | 0.87 |
- * | 10,000 | 1,589 | 1,660 | 0.96 | 50,000 | 5,886 | 2,350 | 0.91 |
- *
- * With 1,536 numbers, of 10,000: 5,000 pass at 3,738 and 4,693 (0.94), 10,000 at 4,082 and 5,042 (0.94).
+ * | pass | 50 wanted: ADHOC_BF | BATCHES | share | 100 wanted: ADHOC_BF | BATCHES | share |
+ * |---|---|---|---|---|---|---|
+ * | 500 | 235 | 2,350 | 0.99 | 262 | 5,079 | 1.00 |
+ * | 1,000 | 364 | 1,429 | 0.96 | 459 | 2,777 | 0.99 |
+ * | 2,500 | 893 | 1,193 | 0.92 | 1,142 | 1,848 | 0.97 |
+ * | 4,000 | 1,324 | 606 | 0.88 | 1,424 | 1,712 | 0.95 |
+ * | 10,000 | 1,572 | 601 | 0.90 | 4,820 | 602 | 0.90 |
  */
-const ADHOC_PER_NEIGHBOUR = 100;
+const EVEN_COST = 20;
+/** Fewer are always compared. */
 const ADHOC_LEAST = 1000;
 
 /**
- * With 384 numbers of all-MiniLM-L6-v2, 10,000 memories and 100 wanted: ef 128 takes 1.2 ms of Redis and finds 0.968 of the
- * true 100, ef 400 takes 2.7 ms and finds 0.998; the true 10, which are most of a page, are found by both.
+ * How much of the true nearest 10, which are most of a page, BATCHES finds of 10,000 texts (LoCoMo, BANKING77; 50 wanted):
+ *
+ * | ef | 64 | 100 | 128 | 150 | 200 |
+ * |---|---|---|---|---|---|
+ * | `local`, 256 numbers | 0.968 | 0.986 | 0.993 | 0.994 | 0.997 |
+ * | all-MiniLM-L6-v2, 384 numbers | 0.989 | 0.995 | 0.997 | 0.998 | 0.998 |
+ * | microseconds of Redis | 420 | 460 | 520 | 530 | 720 |
  */
-const EF_PER_NEIGHBOUR = 1.28;
+const EF_PER_NEIGHBOUR = 2.56;
 
 /**
- * Chooses by the size of the filtered set, which may be an upper bound. Without a graph, batches would first compare
- * everything in the index, so only the vectors that pass are compared. `efRuntime` is the configured minimum of ef.
+ * Chooses by the size of the filtered set, which may be an upper bound, and of the whole index, which may be a guess. Without a
+ * graph, batches would first compare everything in the index, so only the vectors that pass are compared. `efRuntime` is the
+ * configured minimum of ef.
  */
 export function planKnn(search: {
   readonly algorithm: "HNSW" | "FLAT";
   readonly eligible: number;
+  readonly indexed: number;
   readonly limit: number;
   readonly efRuntime: number;
 }): KnnPlan {
-  const { algorithm, eligible, limit, efRuntime } = search;
-  const isFew = eligible <= Math.max(ADHOC_LEAST, ADHOC_PER_NEIGHBOUR * limit);
-  if (algorithm === "FLAT" || isFew) return { policy: "ADHOC_BF" };
+  const { algorithm, eligible, indexed, limit, efRuntime } = search;
+  const even = Math.sqrt(EVEN_COST * limit * Math.max(eligible, indexed));
+  if (algorithm === "FLAT" || eligible <= Math.max(ADHOC_LEAST, even)) return { policy: "ADHOC_BF" };
   return { policy: "BATCHES", ef: Math.max(efRuntime, Math.ceil(EF_PER_NEIGHBOUR * limit)) };
 }

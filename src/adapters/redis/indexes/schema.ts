@@ -95,8 +95,23 @@ export async function openIndexes(
   },
 ): Promise<void> {
   const vector = wantedVector(options, options.vectors);
-  const all = keys.all().flatMap((partition) => wantedIndexes(options.names, keys, partition, vector));
-  await Promise.all(all.map((wanted) => openIndex(client, wanted)));
+  const open = (partition: PartitionKeys) =>
+    openPartition(client, partition, wantedIndexes(options.names, keys, partition, vector));
+  await Promise.all(keys.all().map(open));
+}
+
+/**
+ * Opens the indexes of a partition (see openIndex), and sets the number of its memories where it is missing: scripts keep
+ * it up to date from then on.
+ */
+export async function openPartition(
+  client: RedisClient,
+  { meta }: PartitionKeys,
+  wanted: readonly Wanted[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const [memories] = await Promise.all(wanted.map((one) => openIndex(client, one, signal)));
+  if (memories !== undefined) await client.command("HSETNX", meta, "memories", memories);
 }
 
 export function vectorSchema(
@@ -115,14 +130,18 @@ export function vectorSchema(
 
 /**
  * Creates a missing index, waits until it is complete (or `signal` aborts), and then gives it its alias; verifies an
- * existing one. Rejects with STORE_UNAVAILABLE and the difference when it is not as configured. Other processes may do
- * the same concurrently.
+ * existing one. Resolves with the number of its documents; undefined: it is not complete. Rejects with STORE_UNAVAILABLE and
+ * the difference when it is not as configured. Other processes may do the same concurrently.
  */
-export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
+async function openIndex(
+  client: RedisClient,
+  wanted: Wanted,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   const { alias } = wanted;
   if ((await readIndex(client, alias)) === undefined) {
     const name = await ifAllowed(alias, () => makeFirst(client, wanted));
-    if (!(await isFilled(client, name, signal))) return;
+    if (!(await isFilled(client, name, signal))) return undefined;
     await ifAllowed(alias, () => orThere(client, ["FT.ALIASADD", alias, name], "Alias already exists"));
   }
   const index = await readIndex(client, alias);
@@ -133,6 +152,7 @@ export async function openIndex(client: RedisClient, wanted: Wanted, signal?: Ab
     const add: Command = ["FT.ALTER", alias, "SCHEMA", "ADD", ...wanted.vector];
     await ifAllowed(alias, () => orThere(client, add, "Duplicate field"));
   }
+  return index.isIndexing ? undefined : index.documents;
 }
 
 /** A user who may create indexes can read every key through them, so the user of the server need not have that right. */

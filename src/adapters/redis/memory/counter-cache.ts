@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 
 /** Some ten megabytes. */
 const MAX_COUNTERS = 100_000;
@@ -14,7 +15,7 @@ export type CounterUpdates = ReadonlyMap<string, number | undefined>;
  * reply includes the current counters, by which the plan is checked.
  */
 export class CounterCache {
-  readonly #counters = new LRUCache<string, number>({ max: MAX_COUNTERS });
+  readonly #counters = new LRUCache<string, number>(atMostEntries(MAX_COUNTERS));
 
   of(namespaceId: string): Counters {
     return (name) => this.#counters.get(keyOf(namespaceId, name));

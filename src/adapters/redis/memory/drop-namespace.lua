@@ -9,7 +9,9 @@ local function first_of(order)
   return redis.call('ZRANGE', order, 0, left - 1)
 end
 
-for _, id in ipairs(first_of(memory_order)) do
+local dropped = first_of(memory_order)
+count_indexed(-#dropped)
+for _, id in ipairs(dropped) do
   redis.call('ZREM', memory_expiry, namespace_id .. '/' .. id)
   remove_pending(id)
   redis.call('DEL', memory_prefix .. id)

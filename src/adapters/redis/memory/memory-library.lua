@@ -60,10 +60,16 @@ local function add(key, changes)
   end
 end
 
+-- The memories of the partition, as plans of searches need them. Counted from the time when a start has set it.
+local function count_indexed(by)
+  if by ~= 0 and redis.call('HEXISTS', meta, 'memories') == 1 then redis.call('HINCRBY', meta, 'memories', by) end
+end
+
 local function write_changes(changes)
   add(counters, { memories = changes.memories, terms = changes.terms })
   add(document_frequencies, changes.frequencies)
   add(sizes, changes.sizes)
+  count_indexed(changes.memories)
   -- Detects that an older state was restored: see store-identity.ts.
   if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
 end

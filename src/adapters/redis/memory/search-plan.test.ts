@@ -14,6 +14,7 @@ const OPTIONS = { namespace: NAMESPACE, vectors: VECTORS, index: "index", genera
 const NO_COUNTERS = {
   namespaceId: "a1",
   generation: 1,
+  indexed: undefined,
   memories: 0,
   terms: 0,
   documentFrequencies: [],
@@ -84,6 +85,21 @@ describe("the plan of a search", () => {
     expect(planned(query, flat)).toEqual({ names: ["FT.SEARCH"], isOfSizes: false });
     const byWords = { terms: ["a"], filter, limit: 10 };
     expect(planned(byWords, options)).toEqual({ names: ["FT.SEARCH"], isOfSizes: false });
+  });
+
+  it.each([
+    // Of 4,000 memories in a store of their own a graph finds 50 sooner, and comparing them all does among a million.
+    [undefined, "BATCHES"],
+    [4000, "BATCHES"],
+    [1_000_000, "ADHOC_BF"],
+  ])("is by the size of the index: %s memories, %s", (indexed, policy) => {
+    const query = { vector: unitVector(1, 4), filter: { ...EVERY_STATE, userId: "ana" }, limit: 50 };
+    const cache = new CounterCache();
+    const options = { ...OPTIONS, counters: cache.of("a1") };
+    const counters = { ...NO_COUNTERS, indexed, sizes: [4000, 4000, 4000] };
+    cache.update("a1", planSearch(query, options).read([], counters, NOW).updates);
+    const [[, , text] = []] = planSearch(query, options).commands;
+    expect(text).toContain(`HYBRID_POLICY ${policy}`);
   });
 
   it("is the same for the same counters, whatever was read before", () => {

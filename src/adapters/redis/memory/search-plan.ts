@@ -40,6 +40,8 @@ export interface SearchCounters {
   readonly namespaceId: string | undefined;
   /** Of the vectors. */
   readonly generation: number;
+  /** The memories of the partition, which share an index. Undefined: not counted yet. */
+  readonly indexed: number | undefined;
   readonly memories: number;
   /** Of all memories, repetitions included. */
   readonly terms: number;
@@ -50,10 +52,11 @@ export interface SearchCounters {
 }
 
 export function readCounters(reply: Reply | undefined): SearchCounters {
-  const [namespaceId, generation, memories, terms, frequencies, sizes] = listOf(reply);
+  const [namespaceId, generation, indexed, memories, terms, frequencies, sizes] = listOf(reply);
   return {
     namespaceId: textOf(namespaceId),
     generation: numberOf(generation),
+    indexed: textOf(indexed) === undefined ? undefined : numberOf(indexed),
     memories: numberOf(memories),
     terms: numberOf(terms),
     documentFrequencies: listOf(frequencies).map(numberOf),
@@ -114,7 +117,7 @@ interface Prepared extends SearchPlanOptions {
  * Pure: the same commands for the same query and counters.
  */
 export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
-  const { namespace, counters, vectors } = options;
+  const { namespace, counters } = options;
   const filterQuery = memoryQuery(namespace.namespaceId, query.filter);
   const filter = filterQuery && {
     query: filterQuery,
@@ -123,20 +126,25 @@ export function planSearch(query: CandidateQuery, options: SearchPlanOptions): P
   const size = filter && estimateSize(filter.counters, counters);
   const prepared: Prepared = { ...options, query, filter, size, terms: query.terms ?? [] };
   if (query.vector === undefined || size === undefined) return planRetrievers(prepared, undefined);
-  const knn = planVectors(query, size, vectors);
+  const knn = planVectors(prepared, size);
   return knn === undefined ? planSizes(prepared) : planRetrievers(prepared, knn);
 }
 
 /** Undefined: the number of memories that pass is not known well enough. */
 function planVectors(
-  { limit }: CandidateQuery,
-  { bound, eligible }: SizeEstimate,
-  { algorithm, hnsw }: VectorIndexOptions,
+  {
+    query: { limit },
+    vectors: { algorithm, hnsw },
+    counters,
+  }: Pick<Prepared, "query" | "vectors" | "counters">,
+  { bound, eligible, stored = 0 }: SizeEstimate,
 ): KnnPlan | undefined {
+  const indexed = Math.max(stored, counters(INDEXED) ?? 0);
   const plan = (size: number): KnnPlan =>
-    planKnn({ algorithm, eligible: size, limit, efRuntime: hnsw.efRuntime });
-  const worst = plan(bound ?? Number.POSITIVE_INFINITY);
-  if (worst.policy === "ADHOC_BF") return worst;
+    planKnn({ algorithm, eligible: size, indexed, limit, efRuntime: hnsw.efRuntime });
+  if (algorithm === "FLAT") return plan(0);
+  const worst = bound === undefined ? undefined : plan(bound);
+  if (worst?.policy === "ADHOC_BF") return worst;
   return eligible === undefined ? undefined : plan(eligible);
 }
 
@@ -147,8 +155,8 @@ function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedS
     commands: size.needsCount ? [countCommand(index, filter.query)] : [],
     terms: terms.map(encodeTerm),
     tokens: filter.counters.tokens,
-    read: ([count], { sizes }) => {
-      const updates = new Map(sizeCounters(filter.counters, sizes));
+    read: ([count], { sizes, indexed }) => {
+      const updates = new Map(sizeCounters(filter.counters, sizes)).set(INDEXED, indexed);
       if (count !== undefined) {
         const after = estimateSize(filter.counters, withUpdates(counters, updates));
         addAll(updates, shareCounter(filter.counters, after, readTotal(count)));
@@ -190,6 +198,7 @@ function readRetrievers(
 ): ReadSearch {
   const { namespace, filter, counters, terms, knn, sentTerms } = search;
   const updates = new Map<string, number | undefined>(filter && sizeCounters(filter.counters, read.sizes));
+  updates.set(INDEXED, read.indexed);
   const corpus = terms.length === 0 ? NO_CORPUS : corpusOf(terms, read);
   for (const [term, frequency] of corpus.documentFrequencies) updates.set(frequencyName(term), frequency);
 
@@ -255,6 +264,9 @@ function corpusOf(
   };
 }
 
+/** The counter of the memories of the partition. */
+const INDEXED = "/indexed";
+
 /** The counter of a document frequency; tokens begin with a letter, so the sign tells them apart. */
 function frequencyName(term: string): string {
   return `:${term}`;
@@ -299,7 +311,8 @@ function areMatchesSufficient(
   const before = estimateSize(filter.counters, current);
   if (knn.policy === "BATCHES" && found < query.limit) {
     addAll(updates, shareCounter(filter.counters, before, found));
-    return planVectors(query, estimateSize(filter.counters, current), vectors)?.policy === "BATCHES";
+    const size = estimateSize(filter.counters, current);
+    return planVectors({ query, vectors, counters: current }, size)?.policy === "BATCHES";
   }
   const isShareWrong = found >= query.limit && (before.eligible ?? 0) < query.limit;
   if (isShareWrong) updates.set(filter.counters.shareName, undefined);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { countTerms } from "../../../domain/memory/bm25.ts";
+import { countTerms } from "../../../../test/support/reference/count-terms.ts";
 import { termsOf } from "../../../domain/text/terms.ts";
 import { encodeTerm, encodeTerms, termCounter } from "./terms.ts";
 

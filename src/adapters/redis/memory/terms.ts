@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { DocumentTerms } from "../../../domain/memory/bm25.ts";
+import { tokenCounter } from "../../../domain/text/token-counter.ts";
 
 const PLAIN = /^[a-z0-9]+$/;
 
@@ -24,26 +25,5 @@ export function encodeTerms(terms: readonly string[]): string {
 
 /** Counts the distinct terms of a query in encoded documents. */
 export function termCounter(terms: readonly string[]): (encoded: string) => DocumentTerms {
-  const tokens = terms.map(encodeTerm);
-  return (encoded) => ({
-    counts: tokens.map((token) => occurrences(encoded, token)),
-    length: encoded === "" ? 0 : 1 + occurrencesOf(" ", encoded),
-  });
-}
-
-/** How often a token occurs in an encoded text. A search reads a hundred texts, so they are not split. */
-function occurrences(text: string, token: string): number {
-  let count = 0;
-  for (let at = text.indexOf(token); at !== -1; at = text.indexOf(token, at + token.length)) {
-    const end = at + token.length;
-    const begins = at === 0 || text[at - 1] === " ";
-    if (begins && (end === text.length || text[end] === " ")) count += 1;
-  }
-  return count;
-}
-
-function occurrencesOf(character: string, text: string): number {
-  let count = 0;
-  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) count += 1;
-  return count;
+  return tokenCounter(terms.map(encodeTerm));
 }

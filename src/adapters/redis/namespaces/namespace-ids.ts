@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { MAX_NAMESPACES, type NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.ts";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf, textOf } from "../connection/replies.ts";
@@ -36,7 +37,7 @@ export class Namespaces {
   readonly keys: Keys;
   readonly #client: RedisClient;
   /** By scopeName. */
-  readonly #ids = new LRUCache<string, string>({ max: MAX_CACHED_IDS });
+  readonly #ids = new LRUCache<string, string>(atMostEntries(MAX_CACHED_IDS));
   readonly #onCreated: ((scope: NamespaceKey) => void)[] = [];
   #mostCached = 0;
   readonly #verify: () => Promise<void>;

@@ -2261,6 +2261,8 @@ export declare const CacheService: GenService<{
    * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
    * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
    *
+   * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
+   *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
   lookupCache: {

@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LookupCacheResponse_Miss_Reason as MissReason } from "#gen/recollect/v1/cache_pb.js";
+import { createApp } from "../../src/app/app.ts";
+import { connect } from "../../src/cli/client.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { PromptPair } from "./cache-pairs.ts";
+
+const SCOPE = { model: "bench-model" };
+
+/** The outcome of a lookup through the API. */
+export interface ServiceOutcome {
+  readonly isHit: boolean;
+  /** "HIT", or the reason of the miss. */
+  readonly outcome: string;
+  /** Of the nearest prompt; absent when the exact prompt is stored. */
+  readonly similarity: number | undefined;
+}
+
+/**
+ * Stores an answer for one prompt of each pair and looks up the other, each pair in a namespace of its own, in a server
+ * with these settings and otherwise the defaults.
+ */
+export async function pairsThroughTheService(
+  pairs: readonly PromptPair[],
+  settings: Readonly<Record<string, string>>,
+): Promise<ServiceOutcome[]> {
+  const data = await mkdtemp(join(tmpdir(), "recollect-cache-"));
+  try {
+    const env = {
+      MEMORY_BACKEND: "embedded",
+      GRPC_PORT: "0",
+      HTTP_PORT: "0",
+      LOG_LEVEL: "error",
+      RECOLLECT_CONFIG: "none.yaml",
+      DATA_DIR: data,
+      ...settings,
+    };
+    await using app = createApp(loadConfig({ env }));
+    await app.start();
+    const { host, port } = app.addresses.grpc;
+    const { cache } = connect({ address: `${host}:${port}` });
+    const outcomes: ServiceOutcome[] = [];
+    for (const [index, { stored, asked }] of pairs.entries()) {
+      const namespace = `pair-${index + 1}`;
+      const promptOf = (value: string) => ({ prompt: { case: "text", value } }) as const;
+      await cache.storeCacheEntry({
+        namespace,
+        prompt: promptOf(stored),
+        origin: { case: "scope", value: SCOPE },
+        response: "An answer.",
+      });
+      const { outcome } = await cache.lookupCache({ namespace, prompt: promptOf(asked), scope: SCOPE });
+      if (outcome.case === "hit") {
+        outcomes.push({ isHit: true, outcome: "HIT", similarity: outcome.value.similarity });
+      } else if (outcome.case === "miss") {
+        const { reason, nearestSimilarity } = outcome.value;
+        outcomes.push({ isHit: false, outcome: MissReason[reason], similarity: nearestSimilarity });
+      } else throw new Error("a lookup had no outcome");
+    }
+    return outcomes;
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+}
