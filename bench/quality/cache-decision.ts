@@ -39,6 +39,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     id: stored,
     fingerprint: "",
     model: "",
+    knowledge: "",
     prompt: stored,
     analysis: analyzePrompt(stored),
     response: "",
@@ -60,7 +61,7 @@ export function isServed(comparison: Comparison, { threshold, level }: Threshold
 /** The decision of the service on the nearest entry. */
 export function decide(comparison: Comparison, threshold: number, strictness: GuardStrictness): Decision {
   const { asked, entry, similarity, verdict } = comparison;
-  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness };
+  const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness, promptId: "" };
   return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
 }
 

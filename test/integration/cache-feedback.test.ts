@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  GuardReason,
   LookupCacheResponse_Miss_Reason as MissReason,
   ReportCacheOutcomeRequest_Outcome as Outcome,
 } from "#gen/recollect/v1/cache_pb.js";
@@ -89,6 +90,44 @@ describe("ReportCacheOutcome", () => {
     const before = Number(entry?.expireTime?.seconds) - Date.now() / 1000;
     expect(left).toBeLessThan(before / 9);
     expect(left).toBeGreaterThan(before / 11 - 2);
+  });
+
+  it("and all that lookups decide and save is in GetCacheStats", async () => {
+    const namespace = "stats";
+    await app.cache.storeCacheEntry({
+      namespace,
+      prompt: text("How do I cancel 2 orders?"),
+      origin: { case: "scope", value: SCOPE },
+      response: "so",
+      usage: { promptTokens: 7, completionTokens: 5, costUsd: 0.25 },
+    });
+    for (let hit = 0; hit < 2; hit += 1) await lookup(namespace, "How do I cancel 2 orders?");
+    await app.cache.lookupCache({
+      namespace,
+      prompt: text("How do I cancel 3 orders?"),
+      scope: SCOPE,
+      options: { threshold: 0.1 },
+    });
+    await report(namespace, "How do I cancel 2 orders?", Outcome.CORRECT);
+    await app.cache.invalidateCache({ namespace });
+    await lookup(namespace, "How do I cancel 2 orders?");
+    const stats = await app.cache.getCacheStats({ namespace });
+    expect(stats).toMatchObject({
+      ...{ entryCount: 0, exactHits: 3n, misses: 2n },
+      ...{ invalidations: 1n, expirations: 0n, quarantines: 0n, correctReports: 1n, incorrectReports: 0n },
+      saved: { promptTokens: 21n, completionTokens: 15n, costUsd: 0.75 },
+      missesByReason: [
+        { reason: MissReason.NOT_FOUND, count: 1n },
+        { reason: MissReason.GUARD, count: 1n },
+      ],
+    });
+    expect(stats.guardRefusals).toContainEqual(
+      expect.objectContaining({ reason: GuardReason.NUMBER, count: 1n }),
+    );
+    const scraped = await (await fetch(`${app.httpUrl}/metrics`)).text();
+    expect(scraped).toMatch(/^recollect_cache_saved_tokens_total\{kind="prompt"[^}]*\} [1-9]/m);
+    expect(scraped).toMatch(/^recollect_cache_reports_total\{outcome="CORRECT"[^}]*\} [1-9]/m);
+    expect(scraped).toMatch(/^recollect_cache_guard_refusals_total\{reason="NUMBER"[^}]*\} [1-9]/m);
   });
 
   it("about an answer that was replaced or deleted is OK and changes nothing", async () => {

@@ -377,10 +377,21 @@ function decidedEntry(outcome: CacheOutcome): Pick<Decided, "entryId" | "similar
 }
 
 function countedAs(outcome: CacheOutcome): CacheLookup {
-  return outcome.kind === "miss" ? { kind: "MISS" } : { kind: outcome.match, id: outcome.entry.id };
+  if (outcome.kind === "miss") {
+    const { reason } = outcome;
+    return { kind: "MISS", reason, ...(reason === "GUARD" ? { guardReasons: outcome.guardReasons } : {}) };
+  }
+  const { id, usage } = outcome.entry;
+  return { kind: outcome.match, id, ...(usage === undefined ? {} : { usage }) };
 }
 
 function count(metrics: Metrics, outcome: CacheOutcome): void {
-  if (outcome.kind === "miss") metrics.cacheLookup("miss", outcome.reason);
-  else metrics.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
+  if (outcome.kind === "miss") {
+    metrics.cacheLookup("miss", outcome.reason);
+    if (outcome.reason === "GUARD")
+      for (const reason of outcome.guardReasons) metrics.cacheGuardRefused(reason);
+    return;
+  }
+  if (outcome.entry.usage !== undefined) metrics.cacheSaved(outcome.entry.usage);
+  metrics.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
 }

@@ -41,6 +41,8 @@ export interface World {
   clock: number;
   /** In order. */
   readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
+  /** Counters by name; see detailsOf. */
+  readonly details: Map<string, number>;
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -92,6 +94,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     entries: new Map(),
     policy: NO_CACHE_POLICY,
     remembered: new Map(),
+    details: new Map(),
     order: "lru",
     clock: 0,
     invalidations: [],
