@@ -96,21 +96,21 @@ describe("ReportCacheOutcome", () => {
     const namespace = "stats";
     await app.cache.storeCacheEntry({
       namespace,
-      prompt: text("How do I cancel 2 orders?"),
+      prompt: text("How do I cancel my order of 3 books?"),
       origin: { case: "scope", value: SCOPE },
       response: "so",
       usage: { promptTokens: 7, completionTokens: 5, costUsd: 0.25 },
     });
-    for (let hit = 0; hit < 2; hit += 1) await lookup(namespace, "How do I cancel 2 orders?");
+    for (let hit = 0; hit < 2; hit += 1) await lookup(namespace, "How do I cancel my order of 3 books?");
     await app.cache.lookupCache({
       namespace,
-      prompt: text("How do I cancel 3 orders?"),
+      prompt: text("How do I cancel my order of 4 books?"),
       scope: SCOPE,
       options: { threshold: 0.1 },
     });
-    await report(namespace, "How do I cancel 2 orders?", Outcome.CORRECT);
+    await report(namespace, "How do I cancel my order of 3 books?", Outcome.CORRECT);
     await app.cache.invalidateCache({ namespace });
-    await lookup(namespace, "How do I cancel 2 orders?");
+    await lookup(namespace, "How do I cancel my order of 3 books?");
     const stats = await app.cache.getCacheStats({ namespace });
     expect(stats).toMatchObject({
       ...{ entryCount: 0, exactHits: 3n, misses: 2n },
