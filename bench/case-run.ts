@@ -8,6 +8,7 @@ import type { LoadResult } from "./load.ts";
 import { planOf } from "./plan.ts";
 import { residentMegabytes } from "./proc.ts";
 import { SERVICE } from "./records.ts";
+import type { SeenCommand } from "./redis-monitor.ts";
 import { type Contender, type Load, type Measured, measureRounds } from "./rounds.ts";
 import { type RedisStage, SETTLE_MS, type Stage } from "./stage.ts";
 import type { ServerProcess } from "./workspace.ts";
@@ -153,7 +154,10 @@ async function recordOnce(
   { name, path, requests, accepts }: Case,
 ): Promise<Recorded> {
   const replies: Buffer[] = [];
-  for (const request of requests.slice(0, RECORDED_ONCE)) replies.push(await caller.bytes(path, request));
+  const { seen: here } = await seenCall(redis, async () => {
+    for (const request of requests.slice(0, RECORDED_ONCE)) replies.push(await caller.bytes(path, request));
+    return Buffer.alloc(0);
+  });
   if (!replies.every(accepts)) throw new Error(`${name}: a request is not answered as it should`);
   const left = requests.slice(RECORDED_ONCE);
   if (redis === undefined) return { requests: left, replies, floor: undefined };
@@ -165,20 +169,34 @@ async function recordOnce(
     calls.push({ request, reply, seen, page: [] });
   }
   const floor = await floorOf(redis, name, calls);
-  return {
-    requests: left.slice(0, own),
-    replies,
-    floor: floor && moved(floor, elsewhere.prefix, redis.prefix),
-  };
+  if (floor === undefined) return { requests: left.slice(0, own), replies, floor };
+  const from = { prefix: elsewhere.prefix, vector: vectorFieldOf(calls[0]?.seen ?? []) };
+  const to = { prefix: redis.prefix, vector: vectorFieldOf(here) };
+  return { requests: left.slice(0, own), replies, floor: moved(floor, from, to) };
 }
 
-/** The same writes under the keys of another store. */
-function moved(floor: Floor, from: string, to: string): Floor {
+/** What the keys and fields of a store are named. */
+interface Names {
+  readonly prefix: string;
+  /** The field of a memory that the index reads its vector from: each store names its own. */
+  readonly vector: string;
+}
+
+function vectorFieldOf(seen: readonly SeenCommand[]): string {
+  const hash = seen.find(({ command }) => command.includes("tok"))?.command ?? [];
+  const field = hash.find((part) => typeof part === "string" && /^v\d+$/.test(part));
+  if (typeof field !== "string") throw new Error("no vector was written in a call");
+  return field;
+}
+
+/** The same writes under the keys and fields of another store. */
+function moved(floor: Floor, from: Names, to: Names): Floor {
   const calls = floor.calls.map((trips) =>
     trips.map((trip) =>
       trip.map(([name, key, ...rest]) => {
-        if (!String(key).startsWith(from)) throw new Error(`${String(key)} is of another store`);
-        return [name, to + String(key).slice(from.length), ...rest] as const;
+        if (!String(key).startsWith(from.prefix)) throw new Error(`${String(key)} is of another store`);
+        const parts = rest.map((part) => (part === from.vector ? to.vector : part));
+        return [name, to.prefix + String(key).slice(from.prefix.length), ...parts] as const;
       }),
     ),
   );

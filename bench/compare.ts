@@ -12,6 +12,7 @@ import { cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import { sample } from "./measure.ts";
 import { openRedis } from "./redis-server.ts";
+import { costBetween, readUsage } from "./redis-usage.ts";
 import { rotated } from "./rounds.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
@@ -65,13 +66,20 @@ for (const one of casesOf(batches, questions, {
 }
 process.exitCode = worst > MAX_RATIO ? 1 : 0;
 
+/** Microseconds of processor time a call. */
+interface Cost {
+  readonly service: number;
+  readonly redis: number;
+}
+
 /** Ratio of the medians of processor time a call, new build to old build. */
 async function compare(one: Case): Promise<number> {
   const requests = workspace.frames(one.name.replaceAll(" ", "-"), one.requests);
-  const micros = new Map<ServerProcess, number[]>(servers.map((server) => [server, []]));
+  const costs = new Map<ServerProcess, Cost[]>(servers.map((server) => [server, []]));
   let sent = 0;
-  const run = async (server: ServerProcess): Promise<number> => {
-    const { errors, firstError, cpuMicrosPerCall } = await sample(workspace, server, {
+  const run = async (server: ServerProcess): Promise<Cost> => {
+    const before = redis && (await readUsage(redis.redis));
+    const { calls, errors, firstError, cpuMicrosPerCall } = await sample(workspace, server, {
       path: one.path,
       requests,
       offset: sent,
@@ -83,14 +91,23 @@ async function compare(one: Case): Promise<number> {
     });
     sent += one.once?.calls ?? 0;
     if (errors > 0) throw new Error(`${one.name}: ${errors} calls failed: ${firstError}`);
-    return cpuMicrosPerCall ?? Number.NaN;
+    const used = redis && before && costBetween(before, await readUsage(redis.redis), calls);
+    return { service: cpuMicrosPerCall ?? Number.NaN, redis: used?.cpuMicrosPerCall ?? 0 };
   };
   for (const server of servers) await run(server);
-  for (const server of rotated(rounds, ...servers)) micros.get(server)?.push(await run(server));
-  const [before = Number.NaN, after = Number.NaN] = servers.map((server) => median(micros.get(server) ?? []));
+  for (const server of rotated(rounds, ...servers)) costs.get(server)?.push(await run(server));
+  const medians = (of: (cost: Cost) => number): [number, number] => {
+    const [before = Number.NaN, after = Number.NaN] = servers.map((server) =>
+      median((costs.get(server) ?? []).map(of)),
+    );
+    return [before, after];
+  };
+  const [before, after] = medians(({ service }) => service);
   const ratio = after / before;
+  const inRedis = medians((cost) => cost.redis).map((micros) => micros.toFixed(0));
   process.stdout.write(
-    `${one.name}: ${before.toFixed(0)} and ${after.toFixed(0)} microseconds a call, ${ratio.toFixed(2)}\n`,
+    `${one.name}: ${before.toFixed(0)} and ${after.toFixed(0)} microseconds a call, ${ratio.toFixed(2)}` +
+      `${redis === undefined ? "" : `; in Redis ${inRedis.join(" and ")}`}\n`,
   );
   return ratio;
 }

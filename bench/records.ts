@@ -114,11 +114,21 @@ function sectionOf(one: CaseRecord): string[] {
       one.effort,
       ...(one.note === "" ? [] : [one.note]),
       ...one.targets.map((line) => `target: ${line}`),
+      ...busyLines(one),
       ...one.warnings.map((line) => `warning: ${line}`),
     ]),
     table(rowsOf(one)),
     ...(one.remarks.length === 0 ? [] : [bullets(one.remarks)]),
   ];
+}
+
+/** Above this load average before a run, other processes determine rates and latencies. */
+const BUSY = 1;
+
+function busyLines({ loadBefore }: About): string[] {
+  return loadBefore <= BUSY
+    ? []
+    : ["warning: other processes were running: compare processor time, and nothing else"];
 }
 
 const HEAD = [

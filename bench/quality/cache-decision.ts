@@ -1,3 +1,4 @@
+import { openLexicon } from "../../src/adapters/lexicon/lexicon-file.ts";
 import { analyzePrompt, type PromptAnalysis } from "../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
 import { type GuardReason, type GuardVerdict, guardPrompts } from "../../src/domain/cache/guard.ts";
@@ -26,11 +27,14 @@ export interface Thresholds {
   readonly level: Level;
 }
 
+/** What the guard knows of words. */
+const LEXICON = await openLexicon();
+
 const NOW = 1_000;
 
 /** The verdict of the guard, as the service asks for it. */
 export function guardVerdict(asked: PromptAnalysis, stored: PromptAnalysis): GuardVerdict {
-  return guardPrompts(asked, stored);
+  return guardPrompts(asked, stored, LEXICON);
 }
 
 export function comparePrompts(asked: string, stored: string, similarity: number): Comparison {
@@ -60,9 +64,10 @@ export function isServed(comparison: Comparison, { threshold, level }: Threshold
 
 /** The decision of the service on the nearest entry. */
 export function decide(comparison: Comparison, threshold: number, strictness: GuardStrictness): Decision {
-  const { asked, entry, similarity, verdict } = comparison;
+  const { entry, similarity, verdict } = comparison;
+  // Nothing has been reported on the entry, so the id of the prompt does not matter.
   const policy = { threshold, alignedThreshold: ALIGNED_THRESHOLD, strictness, promptId: "" };
-  return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
+  return decideSemantic([{ entry, similarity }], policy, NOW, () => verdict);
 }
 
 const TOO_UNLIKE = "below the threshold, no other reason";

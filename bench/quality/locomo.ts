@@ -6,7 +6,8 @@ import type { Conversation } from "./data.ts";
 import { type Ranking, type RetrievalFigures, retrievalFigures } from "./retrieval.ts";
 
 const BATCH = 100;
-const LIMIT = 100;
+/** Enough for recall at 20. With more than 50, more candidates would be ranked than for a usual page. */
+const LIMIT = 20;
 
 /**
  * Stores each conversation in a namespace of its own, as messages with speakers and sessions, and searches it for each

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import { openLexicon } from "../adapters/lexicon/lexicon-file.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { createUuidIds } from "../adapters/system/ids.ts";
 import { sleep } from "../adapters/system/sleep.ts";
@@ -173,6 +174,7 @@ async function compose(
     cache: {
       ...ports,
       store: backend.cache,
+      lexicon: await openLexicon(),
       policies: backend.cachePolicies,
       guards,
       fullNamespaces: new FullNamespaces(telemetry.instruments, log),

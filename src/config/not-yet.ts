@@ -24,12 +24,6 @@ export interface NotYet {
  */
 export const NOT_YET: readonly NotYet[] = [
   {
-    settings: ["cacheAdaptiveTtl"],
-    values: [true],
-    refused: false,
-    instead: "every answer has its plain TTL",
-  },
-  {
     settings: ["vectorAlgorithm"],
     backend: "embedded",
     values: ["FLAT"],

@@ -95,7 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const grpc = grpcServer(options, shared, health);
   const http = httpServer(options, shared, () => state, cut.signal);
   telemetry.instruments.openToEveryone(isOpenToEveryone(config));
-  warmUpLookups();
+  warmUpLookups(options.cache.lexicon);
   const addresses = await listen(config, grpc, http, shared.unfinished);
 
   state = "serving";

@@ -3,9 +3,11 @@ import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService, SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
 import { refusalOf } from "../support/errors.ts";
 import { scale, seededInteger } from "../support/scale.ts";
@@ -276,5 +278,58 @@ describe.runIf(canMount)("the embedded store on a full disk", () => {
       spawnSync("umount", ["-l", disk]);
       await rm(disk, { recursive: true, force: true });
     }
+  });
+});
+
+describe("the embedded store, killed while it stores answers in a full namespace", () => {
+  it("is within its bounds, and every entry has its score and is counted", async () => {
+    const BOUND = 40;
+    const next = seededInteger(2027);
+    const dataDir = await mkdtemp(join(tmpdir(), "recollect-kill-"));
+    for (let run = 0; run < scale(2, 20); run += 1) {
+      await using server = await startProcess({ DATA_DIR: dataDir, CACHE_MAX_ENTRIES: String(BOUND) });
+      const { grpc } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string };
+      const cache = createClient(CacheService, createGrpcTransport({ baseUrl: `http://${grpc}` }));
+      const killAfter = 2 * BOUND + next(60);
+      let stored = 0;
+      const writers = Array.from({ length: 8 }, async (_, writer) => {
+        for (let serial = 0; ; serial += 1) {
+          await cache.storeCacheEntry({
+            prompt: { prompt: { case: "text", value: `Question ${run}-${writer}-${serial}` } },
+            origin: { case: "scope", value: { model: "m" } },
+            response: "a".repeat(1 + next(200)),
+            ttl: { seconds: BigInt(1 + next(3600)) },
+          });
+          stored += 1;
+          if (stored === killAfter) server.process.kill("SIGKILL");
+        }
+      });
+      const ends = await Promise.allSettled(writers);
+      expect(ends.every(({ status }) => status === "rejected")).toBe(true);
+      await server.exited;
+
+      using sqlite = new DatabaseSync(join(dataDir, "recollect.db"));
+      const one = (sql: string): Record<string, unknown> => sqlite.prepare(sql).get() ?? {};
+      const { entries, bytes } = one("SELECT count(*) AS entries, sum(bytes) AS bytes FROM cache_entry");
+      // Expired ones may have been removed.
+      expect(entries).toBeLessThanOrEqual(BOUND);
+      expect(entries).toBeGreaterThan(BOUND / 2);
+      expect(one("SELECT entry_count, byte_count, remembered_count FROM cache_counter")).toEqual({
+        entry_count: entries,
+        byte_count: bytes,
+        remembered_count: one("SELECT count(*) AS ids FROM cache_remembered")["ids"],
+      });
+      expect(
+        one(
+          "SELECT count(*) AS scored FROM cache_entry_use u JOIN cache_entry e ON e.row = u.row WHERE u.uses > 0",
+        ),
+      ).toEqual({ scored: entries });
+      expect(
+        one("SELECT count(*) AS both FROM cache_entry JOIN cache_remembered USING (namespace_id, id)"),
+      ).toEqual({
+        both: 0,
+      });
+    }
+    await rm(dataDir, { recursive: true, force: true });
   });
 });

@@ -80,8 +80,8 @@ describe("ReportCacheOutcome", () => {
   it("STALE leaves a tenth of the lifetime, and CORRECT all of it", async () => {
     const { entry } = await store("stale");
     const expireTime = async () => {
-      const { outcome: found } = await lookup("stale");
-      return found.case === "hit" ? Number(found.value.entry?.expireTime?.seconds) : 0;
+      const { entry: stored } = await app.cache.getCacheEntry({ namespace: "stale", id: entry?.id ?? "" });
+      return Number(stored?.expireTime?.seconds);
     };
     await report("stale", PROMPT, Outcome.CORRECT);
     expect(await expireTime()).toBe(Number(entry?.expireTime?.seconds));

@@ -53,8 +53,11 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
       dataDir,
       env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
       overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
-      // Long enough that a slow machine causes no miss.
-      configure: (config) => ({ ...config, cache: { ...config.cache, lookupDeadlineMs: 60_000 } }),
+      // Long enough that a slow machine causes no miss; the model knows plain TTLs.
+      configure: (config) => ({
+        ...config,
+        cache: { ...config.cache, lookupDeadlineMs: 60_000, adaptiveTtl: false },
+      }),
     });
   let app = await start();
   return {

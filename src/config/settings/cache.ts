@@ -49,7 +49,7 @@ export const CACHE = {
   cacheDefaultTtl: setting({
     env: "CACHE_DEFAULT_TTL",
     yaml: "cache.default_ttl",
-    kind: integer(1, 86_400),
+    kind: integer(1, 31_536_000),
     fallback: undefined,
     unset: "3600, or max_age where that is lower",
     reloadable: true,
@@ -57,7 +57,7 @@ export const CACHE = {
   }),
   cacheMaxAge: setting({
     yaml: "cache.max_age",
-    kind: integer(1, 86_400),
+    kind: integer(1, 31_536_000),
     fallback: 86_400,
     reloadable: true,
     description: "Seconds after which no answer is served any more, whatever its TTL.",
@@ -94,7 +94,8 @@ export const CACHE = {
     kind: boolean,
     fallback: true,
     reloadable: true,
-    description: "Whether the TTL follows how fast an answer ages and how sure it is.",
+    description:
+      "Whether the TTL follows how fast an answer ages and how sure it is, and answers that should not be served to others are not stored.",
   }),
   cacheIndexName: setting({
     env: "CACHE_INDEX_NAME",

@@ -1,14 +1,17 @@
 import type { ItemKind, PromptAnalysis } from "./analysis.ts";
-import { withoutCourtesy } from "./analysis-courtesy.ts";
+import { isGenericYou, withoutCourtesy } from "./analysis-courtesy.ts";
 import { readNumbers } from "./analysis-numbers.ts";
-import { assignSlots, type Draft, markOwner, toActive } from "./analysis-order.ts";
+import { assignSlots, type Draft, markOwner, toActive, verbFirst } from "./analysis-order.ts";
 import { levelWord, stemWord } from "./analysis-stems.ts";
 import { END_OF_TEXT, type Token } from "./analysis-tokens.ts";
 import {
   capitalsCarryMeaning,
+  HOW_MUCH,
+  isContentWord,
   isVerbAt,
   nameAt,
   readObligation,
+  readOpening,
   readQuestion,
   readTense,
 } from "./analysis-verbs.ts";
@@ -17,6 +20,8 @@ import {
   CONDITIONS,
   CONNECTORS,
   EMPTY_WORDS,
+  ENQUIRIES,
+  INVARIANT_PARTICIPLES,
   IRREGULAR_PASTS,
   MODALS,
   NEGATIONS,
@@ -28,7 +33,12 @@ import {
   SYNONYMS,
 } from "./analysis-words.ts";
 
-const SYNONYM_STEMS = new Map([...SYNONYMS].map(([word, target]) => [stemWord(word), stemWord(target)]));
+const SYNONYM_OF_STEM = new Map([...SYNONYMS].map(([word, target]) => [stemWord(word), target]));
+
+/** Questions that a question word in a later sentence replaces. */
+const YES_OR_NO = new Set(["", "whether", "can"]);
+/** Auxiliaries behind which the subject stands, when "what" or "which" and a noun are before them. */
+const FRONTING = /^(?:do|does|did|can|could|should|would|will|must|may|might|shall)$/;
 
 /** The result of reading the words of an English prompt. */
 export type EnglishAnalysis = Pick<
@@ -72,6 +82,12 @@ class EnglishReader {
   /** Item indexes of the parts of a possible passive; -1: not found yet. */
   #passive = { start: 0, be: -1, verb: -1, agent: -1 };
   #isOrdered = true;
+  /** Where the items of the sentence begin. */
+  #sentence = 0;
+  #sentences = 0;
+  /** Where the items behind "what" or "which" begin; -1: no auxiliary can follow them. */
+  #front = -1;
+  #fronted: { readonly from: number; readonly to: number } | undefined;
 
   constructor(raw: readonly Token[]) {
     this.#tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
@@ -80,10 +96,12 @@ class EnglishReader {
 
   read(): EnglishAnalysis {
     for (const [at, token] of this.#tokens.entries()) this.#readToken(at, token);
+    // "Will I be able to" is "can I".
+    if (this.#modality.has("can")) this.#modality.delete("future");
     if (this.#isOrdered) assignSlots(this.#items);
     else for (const [index, item] of this.#items.entries()) [item.slot, item.joined] = [index, false];
     return {
-      items: this.#items.map(({ at: _, joint: __, ...item }) => item),
+      items: this.#items.map(({ at: _, joint: __, sentence: ___, ...item }) => item),
       particles: this.#particles.sort(),
       negations: this.#negations.sort(),
       quantifiers: this.#quantifiers.sort(),
@@ -96,6 +114,7 @@ class EnglishReader {
     const { kind, text } = token;
     if (kind === "pause" || kind === "stop") {
       this.#endSentence();
+      if (kind === "stop") this.#beginSentence();
       this.#joint = kind === "pause" ? "pause" : "";
     } else if (kind === "number") {
       this.#push("number", token.unit === "" ? text : `${text} ${token.unit}`, text, at);
@@ -116,8 +135,10 @@ class EnglishReader {
       this.#takePronoun(word) ||
       this.#takeJoint(word) ||
       this.#takeNegation(word) ||
+      this.#takeMention(word) ||
       this.#takeClause(word) ||
       this.#takeAuxiliary(word) ||
+      this.#takeGetPassive(word) ||
       this.#takeQuantity(word) ||
       this.#takeConnector(word) ||
       this.#takeEmptyWord(word)
@@ -126,10 +147,25 @@ class EnglishReader {
 
   #push(kind: ItemKind, text: string, stem: string, at: number): void {
     const joint = this.#joint;
-    this.#items.push({ kind, text, stem, after: this.#after, slot: 0, joined: joint === "and", at, joint });
+    this.#items.push({
+      kind,
+      text,
+      stem,
+      after: this.#after,
+      slot: 0,
+      joined: joint === "and",
+      at,
+      joint,
+      sentence: this.#sentences,
+    });
     this.#joint = "";
     if (this.#openNegation >= 0) this.#negations[this.#openNegation] = kind === "pronoun" ? "" : stem;
     this.#openNegation = -1;
+  }
+
+  #beginSentence(): void {
+    this.#sentence = this.#items.length;
+    this.#sentences++;
   }
 
   /** The next item begins a phrase of the same clause. */
@@ -151,25 +187,49 @@ class EnglishReader {
 
   /** `start`: where the next may begin, while none is complete; undefined: behind the last item in any case. */
   #endPassive(start: number | undefined): void {
-    const { agent } = this.#passive;
-    if (agent >= 0 && this.#items.length > agent) toActive(this.#items, this.#passive);
-    if (start === undefined || agent >= 0)
+    const { agent, verb, be } = this.#passive;
+    const hasAgent = agent >= 0 && this.#items.length > agent;
+    if (hasAgent) toActive(this.#items, this.#passive);
+    else if (start === undefined && be >= 0 && verb >= 0) verbFirst(this.#items, this.#passive);
+    if (start === undefined) this.#moveFronted();
+    if (start === undefined || hasAgent)
       this.#passive = { start: start ?? this.#items.length, be: -1, verb: -1, agent: -1 };
   }
 
-  #takePronoun({ text, token, previous, at }: Word): boolean {
+  /** "What papers do I need for it": what is needed stands behind the verb, as in a statement. */
+  #moveFronted(): void {
+    const fronted = this.#fronted;
+    this.#fronted = undefined;
+    this.#front = -1;
+    if (fronted === undefined || this.#items.length <= fronted.to) return;
+    this.#items.push(...this.#items.splice(fronted.from, fronted.to - fronted.from));
+  }
+
+  #takePronoun({ text, token, next, at }: Word): boolean {
     const person = PRONOUNS.get(text);
     if (person === undefined || (text === "us" && token.capital)) return false;
+    const owns = person === "sheo" && isContentWord(next);
     // "How do you reset it?" asks what one does.
-    const isGeneric = person === "2" && this.#question === "how" && AUXILIARIES.has(previous?.text ?? "");
-    const shown = isGeneric ? "1" : person;
+    const isGeneric = person === "2" && this.#question === "how" && isGenericYou(this.#tokens, at);
+    const shown = owns ? "she's" : isGeneric ? "1" : person;
     this.#push("pronoun", shown, shown, at);
     return true;
   }
 
-  #takeJoint({ text, at }: Word): boolean {
+  #takeJoint({ text, at, next }: Word): boolean {
+    // "I paid, and it failed": two sentences.
+    if (text === "and" && /^(?:i|we|it|he|she|they|you)$/.test(next?.text ?? "")) {
+      this.#endClause();
+      this.#beginSentence();
+      return true;
+    }
     if (text === "and" || text === "or" || text === "versus") {
       this.#joint = "and";
+      return true;
+    }
+    if (text === "but") {
+      this.#endClause();
+      this.#beginSentence();
       return true;
     }
     if (text === "respectively") this.#isOrdered = false;
@@ -181,33 +241,66 @@ class EnglishReader {
   #takeNegation({ text, opens, next, previous }: Word): boolean {
     // "No, that is not right" denies once.
     if (text === "no" && opens && (next?.kind !== "word" || EMPTY_WORDS.has(next.text))) return true;
-    if (!NEGATIONS.has(text)) return false;
+    const fails = next?.text === "to" && /^(?:fails?|failed|refuses?|refused)$/.test(text);
+    if (!NEGATIONS.has(text) && !fails) return false;
+    if (text === "without") {
+      this.#endPhrase();
+      this.#after = text;
+    }
     this.#negations.push("");
     this.#openNegation = this.#negations.length - 1;
     this.#deniesVerb = AUXILIARIES.has(previous?.text ?? "");
+    // "What can vegans not eat" is "what can't vegans eat": who comes next is not what is denied.
+    if (this.#deniesVerb && this.#question !== "") this.#openNegation = -1;
     return true;
   }
 
-  #takeClause({ text, at, opens }: Word): boolean {
+  /** "A while loop", "the if statement": the word is spoken of. */
+  #takeMention({ text, at, previous, next }: Word): boolean {
+    const governs = CONNECTORS.has(text) || SUBORDINATORS.has(text) || CONDITIONS.has(text);
+    if (!governs || !/^(?:a|an|the)$/.test(previous?.text ?? "") || !isContentWord(next)) return false;
+    this.#push("code", text, text, at);
+    return true;
+  }
+
+  #takeClause({ text, at, opens, previous }: Word): boolean {
     const asked = QUESTION_WORDS.has(text) ? readQuestion(this.#tokens, at, opens) : "";
+    if (asked === "" && QUESTION_WORDS.has(text) && text !== "when") return true;
     if (asked !== "") {
       this.#endClause();
-      if (this.#question === "") this.#question = asked;
+      if (YES_OR_NO.has(this.#question)) this.#question = asked;
+      // "My card was declined, why?"
+      if (previous?.kind === "pause") this.#beginSentence();
+      if (asked === "what") this.#front = this.#items.length;
       return true;
     }
     if (!SUBORDINATORS.has(text)) return false;
     this.#endClause();
-    if (CONDITIONS.has(text)) this.#modality.add("if");
+    if (CONDITIONS.has(text) && !ENQUIRIES.has(previous?.text ?? "")) this.#modality.add("if");
     this.#clause = text;
     this.#after = text;
     return true;
   }
 
-  #takeAuxiliary({ text, at }: Word): boolean {
+  #takeAuxiliary({ text, at, opens, previous, next }: Word): boolean {
     if (AUXILIARIES.has(text)) {
+      if (opens && this.#question === "") this.#question = readOpening(text, next?.text ?? "");
       readTense(this.#tokens, at, this.#modality, this.#question);
       this.#endPhrase();
-      if (/^(?:is|are|am|was|were|be|been|being)$/.test(text)) this.#passive.be = this.#items.length;
+      if (FRONTING.test(text) && this.#front >= 0 && this.#items.length > this.#front) {
+        this.#fronted = { from: this.#front, to: this.#items.length };
+        this.#passive.start = this.#items.length;
+      }
+      this.#front = -1;
+      if (/^(?:is|are|am|was|were|be|been|being)$/.test(text)) {
+        this.#passive.be = this.#items.length;
+        // "My card, the new one, was declined": the subject is before the comma.
+        if (previous?.kind === "pause" && this.#passive.start === this.#items.length)
+          this.#passive.start = this.#sentence;
+        // "I wait for the card to be sent": the card is sent.
+        if (previous?.text === "to")
+          this.#passive.start = Math.max(this.#passive.start, this.#items.length - 1);
+      }
       return true;
     }
     const modal = MODALS.get(text);
@@ -218,7 +311,7 @@ class EnglishReader {
 
   #takeQuantity({ text, previous }: Word): boolean {
     // Already part of the question.
-    if (previous?.text === "how" && /^(?:much|many|long|often|far|old|come)$/.test(text)) return true;
+    if (previous?.text === "how" && (HOW_MUCH.has(text) || text === "come")) return true;
     const quantifier = QUANTIFIERS.get(text);
     if (quantifier === undefined) return false;
     this.#quantifiers.push(previous?.text === "at" ? `at ${quantifier}` : quantifier);
@@ -231,14 +324,28 @@ class EnglishReader {
     if (!CONNECTORS.has(text)) return isParticle || text === "much";
     const before = previous?.text ?? "";
     if (text === "to" && /^(?:how|what|where|when|want|need|like|able|going|have|try|trying)$/.test(before)) {
-      if (before === "need" || before === "have") readObligation(this.#tokens, at, this.#modality);
+      if (before === "how") this.#modality.add("present");
+      if (before === "need" || before === "have")
+        readObligation(this.#tokens, at, this.#modality, this.#question);
       return true;
     }
     this.#endPhrase();
     this.#after = text;
     const { verb } = this.#passive;
+    // "It is safe to drive": driving is not done to it.
+    if (text === "to" && verb < 0) this.#passive.be = -1;
     if (text === "by" && verb >= 0 && this.#items.length - verb <= 3)
       this.#passive.agent = this.#items.length;
+    return true;
+  }
+
+  /** "My card got blocked" is a passive. */
+  #takeGetPassive({ text, next }: Word): boolean {
+    if (!/^(?:get|gets|got|getting|gotten)$/.test(text) || next?.kind !== "word") return false;
+    if (!/..ed$/.test(next.text) && !IRREGULAR_PASTS.has(next.text)) return false;
+    if (text === "got") this.#modality.add("past");
+    this.#endPhrase();
+    this.#passive.be = this.#items.length;
     return true;
   }
 
@@ -250,7 +357,7 @@ class EnglishReader {
       return true;
     }
     if (text === "going" && next?.text === "to" && isVerbAt(this.#tokens, at + 2)) {
-      this.#modality.add("future");
+      this.#modality.add(YES_OR_NO.has(this.#question) ? "future" : "present");
       return true;
     }
     return text === "longer" && NEGATIONS.has(previous?.text ?? "");
@@ -264,12 +371,15 @@ class EnglishReader {
       this.#push("name", text, stem, at);
       return;
     }
-    const synonym = SYNONYM_STEMS.get(stem);
-    this.#push(/^[a-z]*$/.test(text) ? "word" : "foreign", synonym ?? levelWord(text), synonym ?? stem, at);
+    const shown = SYNONYM_OF_STEM.get(stem) ?? levelWord(text);
+    this.#push(/^[a-z]*$/.test(text) ? "word" : "foreign", shown, stemWord(shown), at);
   }
 
   #readTenseOfVerb({ text, at, isName, previous }: Word): void {
-    const pastForm = IRREGULAR_PASTS.has(text) || (text.length > 4 && text.endsWith("ed"));
+    const pastForm =
+      IRREGULAR_PASTS.has(text) ||
+      (text.length > 3 && /[^e]ed$/.test(text)) ||
+      (this.#passive.be >= 0 && INVARIANT_PARTICIPLES.has(text));
     const subject = this.#items.at(-1);
     const acts =
       subject?.at === at - 1 &&

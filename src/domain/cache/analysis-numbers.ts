@@ -202,7 +202,7 @@ function readNumberWords(tokens: readonly Token[], at: number): { value: number;
   if (word?.text === "one") {
     const before = tokens[at - 1]?.text ?? "";
     // "The red one" and "which one" are pronouns, "one of them" is a choice.
-    const red = follower?.kind !== "word" && tokens[at - 2]?.text === "the";
+    const red = /^(?:the|a|an|this|that|my|your|his|her|our)$/.test(tokens[at - 2]?.text ?? "");
     if (ONE_IS_PRONOUN.has(before) || follower?.text === "of" || red) return undefined;
   }
   let total = 0;

@@ -18,6 +18,16 @@ export function isVerbAt(tokens: readonly Token[], at: number): boolean {
   );
 }
 
+/** Whether a word that carries meaning of its own follows. */
+export function isContentWord(token: Token | undefined): boolean {
+  return (
+    token?.kind === "word" &&
+    ![EMPTY_WORDS, PRONOUNS, AUXILIARIES, CONNECTORS].some((words) => words.has(token.text)) &&
+    token.text !== "and" &&
+    token.text !== "or"
+  );
+}
+
 /** Capitals say "name" only in a text that does not put them on every word, or on small words as titles do. */
 export function capitalsCarryMeaning(tokens: readonly Token[]): boolean {
   let capitals = 0;
@@ -46,16 +56,37 @@ export function nameAt(tokens: readonly Token[], at: number, capitalsTell: boole
   );
 }
 
+/** What "how" with an adjective asks for. */
+export const HOW_MUCH: ReadonlyMap<string, string> = new Map([
+  ["much", "how much"],
+  ["many", "how much"],
+  ["expensive", "how much"],
+  ["big", "how big"],
+  ["large", "how big"],
+  ["fast", "how fast"],
+  ["quickly", "how fast"],
+  ...["long", "often", "far", "old", "tall", "heavy", "deep", "wide"].map(
+    (word) => [word, `how ${word}`] as const,
+  ),
+]);
+
+/** What a sentence asks that begins with an auxiliary. */
+export function readOpening(text: string, next: string): string {
+  // "Are there any limits" asks for the limits.
+  if (next === "there") return "";
+  return /^(?:can|could|may|might)$/.test(text) ? "can" : "whether";
+}
+
 export function readQuestion(tokens: readonly Token[], at: number, opens: boolean): string {
   const text = tokens[at]?.text ?? "";
   const next = tokens[at + 1]?.text ?? "";
   if (text === "how") {
-    if (next === "much" || next === "many") return "how much";
-    if (next === "long" || next === "often" || next === "far" || next === "old") return `how ${next}`;
-    return next === "come" ? "why" : "how";
+    return HOW_MUCH.get(next) ?? (next === "come" ? "why" : "how");
   }
   if (text === "what" && (next === "time" || next === "date")) return "when";
   if (text === "why" || text === "what" || text === "which") return text === "which" ? "what" : text;
+  // "… by whom?"
+  if (next === "." && !opens) return text === "whom" || text === "whose" ? "who" : text;
   const relative =
     !opens && !AUXILIARIES.has(next) && next !== "to" && !REQUESTS.has(tokens[at - 1]?.text ?? "");
   // "When I travel, …" is a condition, "when do I travel" a question.
@@ -72,10 +103,16 @@ export function readTense(
 ): void {
   const text = tokens[at]?.text ?? "";
   const modal = MODALS.get(text);
-  // "How can I" and "how should I" ask no more than "how do I".
-  const open = question !== "" && (modal === "can" || /^(?:how|what|where)$/.test(question));
+  // "How can I" and "how should I" ask no more than "how do I"; "what must I" asks more.
+  const open =
+    question !== "" && (modal === "can" || (modal === "should" && !/^(?:whether|can)$/.test(question)));
   if (modal !== undefined && !open) modality.add(modal);
-  if (text === "will" || text === "shall") modality.add("future");
+  if (modal !== undefined) modality.add("present");
+  if (text === "will" || text === "shall") {
+    // "It won't start" says what it does not do now, and "how long will it take" asks what it takes.
+    const present = tokens[at + 1]?.text === "not" || !/^(?:|whether|can)$/.test(question);
+    modality.add(present ? "present" : "future");
+  }
   if (/^(?:do|does|is|are|am)$/.test(text)) modality.add("present");
   if (text === "did" || text === "was" || text === "were" || text === "had") modality.add("past");
   if (text !== "have" && text !== "has") return;
@@ -90,7 +127,14 @@ export function readTense(
 }
 
 /** "Do I have to", "do I need to": must. In a statement ("I need to …") it is only a wish. */
-export function readObligation(tokens: readonly Token[], at: number, modality: Set<string>): void {
+export function readObligation(
+  tokens: readonly Token[],
+  at: number,
+  modality: Set<string>,
+  question: string,
+): void {
   const auxiliary = tokens[at - 3]?.text ?? "";
+  // "What do I need to travel" asks for a thing.
+  if (tokens[at - 1]?.text === "need" && question === "what") return;
   if (/^(?:do|does|did)$/.test(auxiliary)) modality.add("must");
 }

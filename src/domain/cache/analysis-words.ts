@@ -70,14 +70,53 @@ back_up: backup
 check_out: checkout
 e_mail: email
 you: u ya
-your: ur
-please: pls plz
+your: ur yuor yor
+please: pls plz plse
+should: shoud shuld shoudl
+would: woud wuld
+could: coud culd
+what: waht wat wht
+which: wich whcih
+where: wher whre
+when: wehn whn
+how: hwo
+the: teh hte
+there: ther
+about: abuot abt
+does: deos
+have: hav ahve
+to_do: todo
+promotional: promo
+introduction: intro
+temperature: temp
+account: acct
+average: avg
+advertisement: ad advert
+laboratory: lab
+gymnasium: gym
+examination: exam
+reference: ref
+specification: spec
+specifications: specs
+message: msg
+number: num
+quantity: qty
+address: addr
+password: pwd passwd
+department: dept
+appointment: appt
+government: govt gov
+management: mgmt
+university: uni
+apartment: apt
+as_soon_as_possible: asap
+two_factor_authentication: 2fa tfa
 thanks: thx
 and: &
 versus: vs
 without: w/o
-with: w/
-because: cuz cause
+with: w/ wiht wth
+because: cuz becuase becasue bcause
 okay: ok
 people: ppl
 information: info
@@ -403,24 +442,15 @@ midnight: midnight
 
 /** Words of courtesy or hesitation; removed everywhere. */
 export const FILLERS = list(
-  "please kindly thanks hi hello hey dear actually basically just really very quite so well um uh okay simply maybe perhaps also too",
-);
-/** Polite openings; removed at the start of a sentence, longest first. */
-export const POLITE_OPENINGS = phrases(
-  `can you please, could you please, would you please, will you please, can you tell me, could you tell me, would you tell me,
-  can you help me, could you help me, can you help me to, could you help me to, please tell me, tell me, help me, let me know,
-  i would like to know, i want to know, i need to know, i would like to, i want to, i am trying to, i am wondering, i was wondering,
-  do you know, can you let me know, may i ask, can i ask, would you mind telling me, good morning, good afternoon, good evening,
-  is there a way to, is it possible to, i need to, can i please, could i please, thank you, let us`,
+  `please kindly thanks hi hello hey dear actually basically just really very quite so well um uh okay simply maybe perhaps also
+  too honestly literally currently possibly anyway however therefore unfortunately sadly luckily hopefully somehow apparently
+  obviously definitely certainly surely`,
 );
 /** Thanks at the end, and phrases without meaning for the answer. */
 export const EMPTY_PHRASES = phrases(
-  "thank you, thank you very much, thanks a lot, in advance, if you can, if possible, if you do not mind, by the way, for me",
-);
-/** After "can you" these ask for an answer; with other verbs ("can you send me …") who acts is part of the question. */
-export const ANSWERS = list(
-  `tell help explain show give write list describe translate summarize convert recommend suggest define compare calculate
-  compute draft rewrite outline`,
+  `thank you, thank you very much, thank you so much, thanks a lot, many thanks, in advance, if you can, if possible,
+  if you do not mind, by the way, for me, if you could, right now, at the moment, as soon as possible, to me, in order,
+  any help is appreciated, any ideas`,
 );
 /** Verbs that open a request: capitalised there, they are no names. */
 export const REQUESTS = list(
@@ -432,25 +462,45 @@ export const REQUESTS = list(
 /** Function words that are dropped after the word order has been read. */
 export const EMPTY_WORDS = list(
   `the a an this that these those there here it its they them their theirs some any do does be being is are am as been
-  which itself themselves myself yourself would like's such 's one ones so`,
+  which itself themselves myself yourself would like's such 's one ones so but though even ago own something anything
+  here okay herself himself ourselves yourselves whatever whichever hence thus then etc`,
 );
 /** Auxiliaries and be: they end a prepositional phrase. */
 export const AUXILIARIES = list(
   "do does did is are am was were be been being has have had can could may might will would shall should must",
 );
-/** First, second and third person, owners marked by 's ("her" may be both); "it" and "they" mostly point at something named elsewhere. */
+/** First, second and third person; objects end in o, owners in 's ("her" may be both). "it" and "they" mostly point at something named elsewhere. */
 export const PRONOUNS = variants(`
-1: i me mine we us ours
-1's: my our
-2: you yours
-2's: your
-he: he him
+1: i we
+1o: me us
+1's: my our mine ours
+2: you
+2's: your yours
+he: he
+heo: him
 he's: his
-she: she her hers
+she: she
+sheo: her
+she's: hers
 `);
 /** Negations. "without" and the like count once each; two negations cancel. */
 export const NEGATIONS = list(
-  "not no never none nobody nothing neither nor without nowhere unable lack lacks lacking except",
+  "not no non never none nobody nothing neither nor without nowhere unable impossible lack lacks lacking except",
+);
+/** Words that carry no content of their own beside others: the guard ignores them where one prompt alone has them. */
+export const LIGHT_WORDS = list(
+  `method step process procedure tip guide advice instruction tutorial help question information detail thing kind mean meaning
+  definition stand explain tell display give list describe know say wonder want need like try wish please still already yet now
+  exist happen time people person someone somebody anyone there look way provide suggest recommend possible able issue problem hope
+  think believe seem appear notice realize guess feel suppose sure certain specific different other another current recent actual
+  particular various correct proper exact available soon again type way approach idea option matter real reason
+  case regard concern interested trouble easy easily properly correctly exactly best good better instruct instructions need
+  necessary required recently usually normally generally finally suddenly accidentally mistakenly successfully initially
+  originally personally specifically particularly especially completely totally absolutely usual typical common general place own new guy`,
+);
+/** Verbs that take their content from their object; ignored where the other prompt has nothing in their place. */
+export const LIGHT_VERBS = list(
+  "get make do use go take have put come become find see keep perform receive start begin show",
 );
 /** Quantifiers and adverbs of frequency; compared as a set. */
 export const QUANTIFIERS = variants(`
@@ -464,7 +514,7 @@ many: many several multiple
 few: few
 both: both
 either: either
-half: half halves
+half: half halves partly partially
 double: double twice
 always: always
 sometimes: sometimes occasionally
@@ -481,6 +531,10 @@ can: can could may might able possible
 should: should ought supposed
 must: must shall
 `);
+/** Before "if" and "whether" they ask for a fact and set no condition. */
+export const ENQUIRIES = list(
+  "check see know tell ask find verify confirm determine sure test learn decide out wonder unsure",
+);
 /** Words that open a condition. */
 export const CONDITIONS = list("if unless whether");
 /** Prepositions and other governing words; a phrase may move as long as it keeps its governing word. */
@@ -494,7 +548,7 @@ export const SUBORDINATORS = list(
 );
 /** Governing words that exclude each other. */
 export const OPPOSED_CONNECTORS = list(
-  "from/to to/from from/into into/from from/onto onto/from before/after after/before since/until until/since for/against against/for by/for for/by of/by by/of",
+  "on/after after/on on/before before/on during/after after/during during/before before/during while/after after/while from/to to/from from/into into/from from/onto onto/from before/after after/before since/until until/since for/against against/for by/for for/by of/by by/of",
 );
 /** Governing words that give a direction; a swap of what they govern is reported as such. */
 export const DIRECTIONS = list("from to into onto before after since until than toward towards");
@@ -569,6 +623,31 @@ deal: dealt
 show: shown
 forbid: forbade forbidden
 `);
+
+/** What something is done by, when nobody does it. */
+export const MEANS = list(
+  `email mail phone telephone card cash check post bus train car plane ferry boat bike hand text sms fax transfer letter default
+  accident mistake law chance app voice credit debit wire courier`,
+);
+/** Phrases that say the same as one word: rewritten wherever they stand. */
+export const PHRASES: readonly (readonly [readonly string[], readonly string[]])[] =
+  `get rid of: remove, got rid of: removed,
+  getting rid of: removing, get in touch with: contact, getting in touch with: contacting, reach out to: contact, speed up: accelerate, speeding up: accelerating,
+  sign up: register, sign up for: register for, fill out: complete, fill in: complete, give back: return, pay back: repay, hand in: submit, put off: postpone,
+  call off: cancel, throw away: discard, throw out: discard, make sure: ensure, carry out: perform, find out: learn,
+  look up: find, look for: find, looking for: find, a lot of: many, lots of: many, plenty of: many, due to: because of,
+  be able to: can, am able to: can, is able to: can, are able to: can, as well as: and, take part in: join,
+  all the time: always, each time: always, every time: always, at all times: always,
+  come up with: devise, keep on: continue, go on: continue, at least one: a, make use of: use, take care of: handle,
+  a number of: several, a couple of: two, in addition to: and, in spite of: despite, next to: near,
+  close to: near, in front of: before`
+    .split(",")
+    .map((row) => row.split(":").map((part) => part.trim().split(/\s+/)))
+    .map(([phrase = [], words = []]) => [phrase, words] as const)
+    .sort(([a], [b]) => b.length - a.length);
+
+/** Past participles that look like the base form. */
+export const INVARIANT_PARTICIPLES = list("cut put set read hit shut let split spread hurt cast burst reset");
 
 /** Names that people also write in lower case: places, languages, products. Deliberately short. */
 export const KNOWN_NAMES = list(

@@ -55,10 +55,13 @@ describe("analyzePrompt", () => {
     expect(analyzePrompt("Should all members not leave if the bell rang?")).toMatchObject({
       quantifiers: ["all"],
       negations: ["leav"],
-      modality: ["if", "should"],
+      modality: ["if", "present", "should"],
     });
     expect(analyzePrompt("How much does it cost?").question).toBe("how much");
-    expect(analyzePrompt("Where will it be?")).toMatchObject({ question: "where", modality: ["future"] });
+    expect(analyzePrompt("Will it be there?")).toMatchObject({
+      question: "whether",
+      modality: ["future"],
+    });
   });
 
   it("puts a passive into active order", () => {

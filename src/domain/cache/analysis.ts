@@ -7,7 +7,7 @@ import { spaceCalculations } from "./notation-fold.ts";
 import type { Writing } from "./notation-writing.ts";
 
 /** Increment with every change of the content of an analysis: analyses of two versions cannot be compared. */
-export const ANALYSIS_VERSION = 4;
+export const ANALYSIS_VERSION = 5;
 
 /** Tokens analysed; a longer prompt is compared as a whole, so that hostile texts cost bounded work. */
 export const MAX_TOKENS = 512;

@@ -28,6 +28,10 @@ export interface CacheEntry {
   readonly usage?: CacheUsage;
   readonly createTime: number;
   readonly expireTime: number;
+  /** From then on one caller refreshes it, and others are served it; absent: it is served until it expires. */
+  readonly dueTime?: number;
+  /** See confidenceAfter; absent: 1. */
+  readonly confidence?: number;
   readonly etag: string;
   /** Absent: no report has changed it since it was stored. */
   readonly feedback?: EntryFeedback;

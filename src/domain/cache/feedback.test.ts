@@ -45,6 +45,13 @@ describe("a report", () => {
     expect(applyReport(ENTRY, report({ outcome: "STALE" }), NOW + 5000).expireTime).toBe(NOW + 5000);
   });
 
+  it("STALE makes an entry that is ever due so at once, and no other", () => {
+    const due = { ...ENTRY, dueTime: NOW + 900 };
+    expect(applyReport(due, report({ outcome: "STALE" }), NOW + 200).dueTime).toBe(NOW + 200);
+    expect(applyReport({ ...due, dueTime: NOW }, report({ outcome: "STALE" }), NOW + 200).dueTime).toBe(NOW);
+    expect(applyReport(ENTRY, report({ outcome: "STALE" }), NOW + 200)).not.toHaveProperty("dueTime");
+  });
+
   it("INCORRECT vetoes the prompt and those no nearer, and no others", () => {
     const { feedback } = applyReport(ENTRY, report(), NOW);
     expect(isVetoed(feedback, { promptId: "p1", similarity: 0.99 })).toBe(true);

@@ -56,7 +56,7 @@ export function isVetoed(
 /**
  * The entry after a report: with another etag when it has changed, and the same object when not. INCORRECT vetoes the prompt
  * and raises the floor above its similarity, so that no prompt as far from the entry's is served either; a repeated report
- * changes nothing. STALE leaves a tenth of the remaining lifetime.
+ * changes nothing. STALE leaves a tenth of the remaining lifetime, in which the entry is due for a refresh.
  */
 export function applyReport(entry: CacheEntry, report: OutcomeReport, now: number): CacheEntry {
   const { promptId, reporter, similarity } = report;
@@ -65,7 +65,8 @@ export function applyReport(entry: CacheEntry, report: OutcomeReport, now: numbe
       return entry;
     case "STALE": {
       const expireTime = now + Math.floor(Math.max(0, entry.expireTime - now) * STALE_SHARE);
-      return withNewEtag({ ...entry, expireTime });
+      const due = entry.dueTime === undefined ? {} : { dueTime: Math.min(entry.dueTime, now) };
+      return withNewEtag({ ...entry, expireTime, ...due });
     }
     case "INCORRECT": {
       const { floor = 0, vetoes = [] } = entry.feedback ?? {};

@@ -1,6 +1,10 @@
 import type { PromptItem } from "./analysis.ts";
-import { stemWord } from "./analysis-stems.ts";
-import { ANTONYMS, CONFUSABLES, NEGATING_PREFIXES, OPPOSED_PREFIXES } from "./analysis-words.ts";
+import { UNITS } from "./analysis-words.ts";
+import { areOpposite } from "./guard-opposites.ts";
+import { isClipped, isConfusable, isSlip, sharedPrefix } from "./guard-spelling.ts";
+import type { Lexicon, WordRelation } from "./lexicon.ts";
+
+const UNIT_NAMES = new Set(UNITS.values());
 
 /** Two equivalent items, by their positions in the two prompts. */
 export interface AlignedPair {
@@ -11,6 +15,10 @@ export interface AlignedPair {
 /** The equivalent items of two prompts, and the unmatched ones on either side. */
 export interface Alignment {
   readonly pairs: readonly AlignedPair[];
+  /** How many words were aligned with another word of related meaning. */
+  readonly related: number;
+  /** Whether a word was aligned with a more general one, which is not always its equivalent. */
+  readonly isLoose: boolean;
   readonly left: readonly PromptItem[];
   readonly right: readonly PromptItem[];
 }
@@ -29,9 +37,15 @@ const Y_FORMS = new Set("y ies ied ying ication".split(" "));
  * Aligns each item of one prompt with at most one of the other: same word first, then related forms, then
  * compounds, acronyms and typos. The k-th of equal items is aligned with the k-th.
  */
-export function alignItems(left: readonly PromptItem[], right: readonly PromptItem[]): Alignment {
+export function alignItems(
+  left: readonly PromptItem[],
+  right: readonly PromptItem[],
+  lexicon: Lexicon,
+): Alignment {
   const pairs: AlignedPair[] = [];
   const open = new Set(right.keys());
+  let isLoose = false;
+  let related = 0;
   let unmatched = matchBy(left, right, [...left.keys()], open, pairs, spellingOf);
   if (unmatched.length > 0 && open.size > 0) {
     unmatched = matchBy(left, right, unmatched, open, pairs, (item) =>
@@ -39,12 +53,19 @@ export function alignItems(left: readonly PromptItem[], right: readonly PromptIt
     );
   }
   if (unmatched.length > 0 && open.size > 0 && unmatched.length <= MAX_LOOSE && open.size <= MAX_LOOSE) {
-    unmatched = matchLoosely(left, right, unmatched, open, pairs);
+    unmatched = matchLoosely(left, right, unmatched, open, pairs, lexicon);
+    const equal = pairs.length;
+    const found = { left, right, open, pairs, lexicon };
+    unmatched = matchRelated(found, unmatched, CLOSE_RELATIONS);
+    const close = pairs.length;
+    unmatched = matchRelated(found, unmatched, new Set(["hypernym"]));
+    isLoose = pairs.length > close;
+    related = pairs.length - equal;
   }
   pairs.sort((one, other) => one.left - other.left || one.right - other.right);
   const pick = (items: readonly PromptItem[], at: Iterable<number>): PromptItem[] =>
     [...at].flatMap((index) => items[index] ?? []);
-  return { pairs, left: pick(left, unmatched), right: pick(right, open) };
+  return { pairs, related, isLoose, left: pick(left, unmatched), right: pick(right, open) };
 }
 
 // Words, names and identifiers are one kind as far as spelling goes: "javascript" is JavaScript.
@@ -119,6 +140,7 @@ function matchLoosely(
   unmatched: readonly number[],
   open: Set<number>,
   pairs: AlignedPair[],
+  lexicon: Lexicon,
 ): number[] {
   const rest = new Set(unmatched);
   const take = (runs: readonly number[], single: number, flipped: boolean): void => {
@@ -138,7 +160,8 @@ function matchLoosely(
   for (const one of [...rest]) {
     for (const other of open) {
       const [item, candidate] = [left[one], right[other]];
-      if (item === undefined || candidate === undefined || !isSlip(item, candidate)) continue;
+      if (item === undefined || candidate === undefined) continue;
+      if (!isSlip(item, candidate, lexicon) && !isClipped(item, candidate, lexicon)) continue;
       rest.delete(one);
       open.delete(other);
       pairs.push({ left: one, right: other });
@@ -177,88 +200,39 @@ function runFor(
   return [];
 }
 
-/** One letter off in a long word that is not known to be another word. Names must be longer and only swapped. */
-function isSlip(one: PromptItem, other: PromptItem): boolean {
-  const named = one.kind === "name" || other.kind === "name";
-  if (!(named || (one.kind === "word" && other.kind === "word"))) return false;
-  const [a, b] = [one.text, other.text];
-  if (!/^[a-z]+$/.test(a) || !/^[a-z]+$/.test(b) || Math.abs(a.length - b.length) > 1) return false;
-  if (a.charAt(0) !== b.charAt(0) || Math.min(a.length, b.length) < 5 || isConfusable(a, b)) return false;
-  if (isConfusable(one.stem, other.stem) || areOpposite(one, other)) return false;
-  const start = sharedPrefix(a, b);
-  const [restA, restB] = [a.slice(start), b.slice(start)];
-  const swapped =
-    restA.length > 1 && restA.slice(2) === restB.slice(2) && restA[0] === restB[1] && restA[1] === restB[0];
-  if (swapped) return named ? a.length >= 6 : true;
-  if (named || Math.max(a.length, b.length) < 6) return false;
-  if (a.length === b.length) {
-    // The last letter is grammar ("advisor", "adviser"); elsewhere one wrong letter needs a longer word.
-    return a.length >= 7 && restA.length > 1 && restA.slice(1) === restB.slice(1);
-  }
-  const [longer, shorter] = restA.length > restB.length ? [restA, restB] : [restB, restA];
-  return shorter.length > 0 && longer.slice(1) === shorter;
-}
+const CLOSE_RELATIONS: ReadonlySet<WordRelation> = new Set(["synonym", "derivation"]);
 
-function isConfusable(one: string, other: string): boolean {
-  return CONFUSABLES.has(`${one}/${other}`) || CONFUSABLES.has(`${other}/${one}`);
-}
-
-function sharedPrefix(one: string, other: string): number {
-  let length = 0;
-  while (length < one.length && length < other.length && one[length] === other[length]) length++;
-  return length;
-}
-
-const OPPOSITES = new Map<string, Set<string>>();
-for (const [one, other] of ANTONYMS) {
-  for (const [from, to] of [
-    [stemWord(one), stemWord(other)],
-    [stemWord(other), stemWord(one)],
-  ] as const) {
-    const known = OPPOSITES.get(from);
-    if (known === undefined) OPPOSITES.set(from, new Set([to]));
-    else known.add(to);
-  }
-}
-
-/** Whether two stems or particles are opposites by the table alone. */
-export function areAntonyms(one: string, other: string): boolean {
-  return OPPOSITES.get(one)?.has(other) === true;
-}
-
-/** Whether two words are opposites, by the table, by a negating prefix or by -ful and -less. */
-export function areOpposite(one: PromptItem, other: PromptItem): boolean {
-  if (areAntonyms(one.stem, other.stem)) return true;
-  // "Oldest" and "newest": the stemmer keeps degrees.
-  for (const degree of ["est", "er"]) {
-    if (!one.text.endsWith(degree) || !other.text.endsWith(degree)) continue;
-    const bare = (word: string): string => stemWord(word.slice(0, -degree.length));
-    if (areAntonyms(bare(one.text), bare(other.text))) return true;
-  }
-  const [longer, shorter] = one.text.length >= other.text.length ? [one, other] : [other, one];
-  if (shorter.stem.length >= 4 && longer.stem !== shorter.stem) {
-    if (
-      NEGATING_PREFIXES.some(
-        (prefix) => longer.stem === prefix + shorter.stem || longer.text === prefix + shorter.text,
-      )
-    ) {
-      return true;
+/** Aligns words that are related in one of the given ways. */
+function matchRelated(
+  { left, right, open, pairs, lexicon }: Matching,
+  unmatched: readonly number[],
+  relations: ReadonlySet<WordRelation>,
+): number[] {
+  return unmatched.filter((one) => {
+    for (const other of open) {
+      const [item, candidate] = [left[one], right[other]];
+      if (item?.kind !== "word" || candidate?.kind !== "word") continue;
+      if (isUnit(item.text) || isUnit(candidate.text) || areOpposite(item, candidate)) continue;
+      if (isConfusable(item.text, candidate.text)) continue;
+      const relation = lexicon.relation(item.text, candidate.text);
+      if (relation === undefined || !relations.has(relation)) continue;
+      open.delete(other);
+      pairs.push({ left: one, right: other });
+      return false;
     }
-  }
-  if (longer.text.endsWith("less") || shorter.text.endsWith("less")) {
-    const bare = (word: string): string => word.replace(/(?:less|ful)(?:ly|ness)?$/, "");
-    if (bare(longer.text) === bare(shorter.text)) return true;
-  }
-  return OPPOSED_PREFIXES.some(
-    ([a, b]) => swapsPrefix(one.stem, other.stem, a, b) || swapsPrefix(other.stem, one.stem, a, b),
-  );
+    return true;
+  });
 }
 
-function swapsPrefix(one: string, other: string, a: string, b: string): boolean {
-  return (
-    one.length >= a.length + 3 &&
-    one.startsWith(a) &&
-    other.startsWith(b) &&
-    one.slice(a.length) === other.slice(b.length)
-  );
+interface Matching {
+  readonly left: readonly PromptItem[];
+  readonly right: readonly PromptItem[];
+  readonly open: Set<number>;
+  readonly pairs: AlignedPair[];
+  readonly lexicon: Lexicon;
+}
+
+/** Whether a word is a unit, such as "month". Months and days are of one kind, and one is not the other. */
+export function isUnit(word: string): boolean {
+  return UNIT_NAMES.has(word) || UNIT_NAMES.has(UNITS.get(word) ?? "");
 }

@@ -34,7 +34,8 @@ export function compareNotation(
 function counterpart({ kind, text }: Notation): string {
   if (kind === "mood" || kind === "language") return kind;
   // "set up" and "setup" in quotes are two texts as well.
-  return kind === "variant" ? `variant ${text.toLowerCase().replace(/\s+/g, "")}` : "";
+  // "boys'" and "boy's" as well.
+  return kind === "variant" ? `variant ${text.toLowerCase().replace(/[\s']+/g, "")}` : "";
 }
 
 function without(pieces: readonly Notation[], removed: readonly Notation[]): Notation[] {

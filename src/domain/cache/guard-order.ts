@@ -1,9 +1,21 @@
 import type { PromptItem } from "./analysis.ts";
+import { SENTENCE_SLOTS } from "./analysis-order.ts";
 import { DIRECTIONS, OPPOSED_CONNECTORS } from "./analysis-words.ts";
 import type { AlignedPair } from "./guard-align.ts";
 
-/** The reason of a different order of aligned items; undefined when the order is equivalent. */
-export type OrderConflict = "ORDER" | "DIRECTION" | "ROLE" | undefined;
+/** The reason of a different order, of aligned items, explicit when opposite words govern one of them; undefined when the order is equivalent. */
+export type OrderConflict =
+  | { readonly reason: "ORDER" | "DIRECTION"; readonly isExplicit: boolean }
+  | undefined;
+
+/** Words between the parts of a compound: "the fee for a transfer" is "the transfer fee". */
+const COMPOUNDING = new Set("of for on in at about with".split(" "));
+
+/** Words of a compound, such as "card transfer limit"; both distances of two of its words add up to no more. */
+const MAX_COMPOUND = 3;
+
+/** Endings of nouns that name what a verb does. */
+const NOMINAL = /(?:tion|sion|ment|al|ance|ence|age|ure|ery)s?$/;
 
 interface Placed {
   readonly left: PromptItem;
@@ -27,7 +39,7 @@ export function compareOrder(
     if (one !== undefined && other !== undefined) placed.push({ left: one, right: other });
   }
   if (placed.some((pair) => OPPOSED_CONNECTORS.has(`${pair.left.after}/${pair.right.after}`)))
-    return "DIRECTION";
+    return { reason: "DIRECTION", isExplicit: true };
   if (!near) return undefined;
   // The common case is linear: nothing moved.
   if (placed.every((pair, at) => at === 0 || !isInverted(placed[at - 1] ?? pair, pair))) {
@@ -37,9 +49,8 @@ export function compareOrder(
   for (const [at, one] of placed.entries()) {
     for (let next = at + 1; next < placed.length; next++) {
       const other = placed[next] ?? one;
-      if (!isInverted(one, other) || mayMove(one, other)) continue;
-      if (one.left.kind === "pronoun" || other.left.kind === "pronoun") return "ROLE";
-      return [one, other].some(isDirected) ? "DIRECTION" : "ORDER";
+      if (!isInverted(one, other) || mayMove(one, other) || areModifiers(placed, at, next)) continue;
+      return { reason: [one, other].some(isDirected) ? "DIRECTION" : "ORDER", isExplicit: false };
     }
   }
   return undefined;
@@ -64,10 +75,67 @@ function isDirected({ left, right }: Placed): boolean {
 }
 
 function mayMove(one: Placed, other: Placed): boolean {
+  if (sentenceOf(one.left) !== sentenceOf(other.left) || sentenceOf(one.right) !== sentenceOf(other.right))
+    return true;
+  // "Tomorrow at 5 pm" stands where it likes.
+  if ([one, other].some(({ left, right }) => left.kind === "date" && !isDirected({ left, right })))
+    return true;
+  const keepGovernors = one.left.after === one.right.after && other.left.after === other.right.after;
+  if (keepGovernors && one.left.after !== other.left.after) return true;
+  if (isNominal(one, other) || isNominal(other, one)) return true;
   return (
-    one.left.after === one.right.after &&
-    other.left.after === other.right.after &&
-    one.left.after !== other.left.after
+    isCompound(one.left, other.left, one.right, other.right) ||
+    isCompound(one.right, other.right, one.left, other.left)
+  );
+}
+
+function sentenceOf({ slot }: PromptItem): number {
+  return Math.floor(slot / SENTENCE_SLOTS);
+}
+
+/** "Card activation" against "activate the card". */
+function isNominal(verb: Placed, object: Placed): boolean {
+  const isNoun = (item: PromptItem): boolean => NOMINAL.test(item.text);
+  const swaps = (noun: "left" | "right", active: "left" | "right"): boolean =>
+    isNoun(verb[noun]) &&
+    !isNoun(verb[active]) &&
+    verb[noun].slot - object[noun].slot === 1 &&
+    object[active].slot > verb[active].slot &&
+    object[active].slot - verb[active].slot <= 2;
+  return object.left.kind === "word" && (swaps("left", "right") || swaps("right", "left"));
+}
+
+/** "Disposable virtual card" against "virtual disposable card". */
+function areModifiers(placed: readonly Placed[], at: number, next: number): boolean {
+  const [one, other, head] = [placed[at], placed[next], placed[next + 1]];
+  if (next !== at + 1 || one === undefined || other === undefined || head === undefined) return false;
+  return [one, other].every(
+    ({ left, right }) =>
+      left.kind === "word" &&
+      left.after === head.left.after &&
+      right.after === head.right.after &&
+      head.left.slot - left.slot <= 2 &&
+      head.left.slot > left.slot &&
+      head.right.slot - right.slot <= 2 &&
+      head.right.slot > right.slot,
+  );
+}
+
+/** "The account name" against "the name of the account": `first` and `second` side by side, then the other way round. */
+function isCompound(
+  first: PromptItem,
+  second: PromptItem,
+  firstOf: PromptItem,
+  secondOf: PromptItem,
+): boolean {
+  const [near, far] = first.slot < second.slot ? [first, second] : [second, first];
+  const [nearOf, farOf] = first.slot < second.slot ? [firstOf, secondOf] : [secondOf, firstOf];
+  return (
+    near.after === far.after &&
+    nearOf.slot > farOf.slot &&
+    far.slot - near.slot + nearOf.slot - farOf.slot <= MAX_COMPOUND &&
+    COMPOUNDING.has(nearOf.after) &&
+    nearOf.after !== farOf.after
   );
 }
 

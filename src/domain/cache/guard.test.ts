@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ENGLISH } from "../../../test/support/english.ts";
 import { analyzePrompt } from "./analysis.ts";
 import { type GuardReason, type GuardVerdict, guardPrompts, reasonsAt } from "./guard.ts";
 import { GUARD_STRICTNESS, type GuardStrictness } from "./guard-strictness.ts";
 
 function guard(asked: string, stored: string): GuardVerdict {
-  return guardPrompts(analyzePrompt(asked), analyzePrompt(stored));
+  return guardPrompts(analyzePrompt(asked), analyzePrompt(stored), ENGLISH);
 }
 
 function reasons(asked: string, stored: string, strictness: GuardStrictness): readonly GuardReason[] {
@@ -246,7 +247,8 @@ describe("guardPrompts", () => {
   });
 
   it.each(PARAPHRASES)("leaves a paraphrase to the threshold: %s | %s", (asked, stored) => {
-    expect(guard(asked, stored)).toEqual({ conflicts: [], aligned: false });
+    expect(reasons(asked, stored, "balanced")).toEqual([]);
+    expect(guard(asked, stored).aligned).toBe(false);
   });
 
   it("drops only the two policy reasons at `closed`, and all at `off`", () => {
@@ -262,7 +264,7 @@ describe("guardPrompts", () => {
 
   it("refuses an analysis of another version", () => {
     const now = analyzePrompt("How do I bake bread?");
-    const verdict = guardPrompts(now, { ...now, version: now.version + 1 });
+    const verdict = guardPrompts(now, { ...now, version: now.version + 1 }, ENGLISH);
     expect(reasonsAt(verdict, "closed")).toEqual(["INCOMPARABLE"]);
   });
 
@@ -326,7 +328,7 @@ describe("properties of the guard", () => {
     fc.assert(
       fc.property(anyText, anyText, (one, other) => {
         const stored = JSON.parse(JSON.stringify(analyzePrompt(other)));
-        expect(guardPrompts(analyzePrompt(one), stored)).toEqual(guard(one, other));
+        expect(guardPrompts(analyzePrompt(one), stored, ENGLISH)).toEqual(guard(one, other));
       }),
       { numRuns: 1_000 },
     );

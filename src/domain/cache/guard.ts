@@ -1,13 +1,17 @@
 import type { PromptAnalysis, PromptItem } from "./analysis.ts";
-import { alignItems, areAntonyms, areOpposite } from "./guard-align.ts";
+import { type Alignment, alignItems, isUnit } from "./guard-align.ts";
+import { compareContent, contentOf, isLight, isWord } from "./guard-content.ts";
 import { compareNotation, differInWriting } from "./guard-notation.ts";
+import { areAntonyms, areOpposite } from "./guard-opposites.ts";
 import { compareOrder } from "./guard-order.ts";
+import { compareQuestions, GENERIC_QUESTION } from "./guard-questions.ts";
 import {
   compareStrictness,
   type GuardStrictness,
   type RefusingStrictness,
   refusesFrom,
 } from "./guard-strictness.ts";
+import type { Lexicon } from "./lexicon.ts";
 
 /** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
 export type GuardReason =
@@ -81,20 +85,20 @@ const LEFTOVER_REASONS = {
 // With at most so many unmatched words a side prompts are near: then order, tense and mood are evidence. In a free
 // paraphrase they vary without a change of meaning, and refusing would lose most paraphrases.
 const MAX_NEAR = 1;
-// Maximum of unmatched words on both sides for a substitution rather than a paraphrase.
-const MAX_SUBSTITUTED = 2;
+/** At most so many unmatched words a side: an opposite, or a negation on one side, is no accident of rewording. */
+const MAX_OPPOSED = 2;
 
 /**
  * Compares the prompt of a lookup with that of a stored answer. Symmetric; equal analyses are accepted. It refuses in
  * doubt, and has no semantic knowledge: a paraphrase with one changed fact in words that it cannot align gets no reason
  * but is not `aligned`, and the similarity threshold decides.
  */
-export function guardPrompts(asked: PromptAnalysis, stored: PromptAnalysis): GuardVerdict {
+export function guardPrompts(asked: PromptAnalysis, stored: PromptAnalysis, lexicon: Lexicon): GuardVerdict {
   if (asked.version !== stored.version || asked.digest !== stored.digest) return INCOMPARABLE;
   // Alignment is greedy: one fixed order of the two makes the verdict symmetric.
   const order = compareTexts(asked.items, stored.items) || compareWhole(asked, stored);
   if (order === 0) return ACCEPTED;
-  return order < 0 ? compare(asked, stored) : compare(stored, asked);
+  return order < 0 ? compare(asked, stored, lexicon) : compare(stored, asked, lexicon);
 }
 
 // Almost all pairs differ in an early item, which is far cheaper than writing both out.
@@ -113,35 +117,47 @@ function compareWhole(left: PromptAnalysis, right: PromptAnalysis): number {
   return one < other ? -1 : 1;
 }
 
-function compare(left: PromptAnalysis, right: PromptAnalysis): GuardVerdict {
+function compare(left: PromptAnalysis, right: PromptAnalysis, lexicon: Lexicon): GuardVerdict {
   const reasons = new Conflicts();
   for (const reason of compareNotation(left.notation, right.notation)) reasons.add(reason);
   if (differInWriting(left.writing, right.writing)) reasons.add("CODE");
-  const alignment = alignItems(left.items, right.items);
+  const alignment = alignItems(left.items, right.items, lexicon);
   if (left.language !== right.language && !isEqualText(left, right)) reasons.add("LANGUAGE");
   addLeftoverReasons(alignment.left, alignment.right, reasons);
-  const words = [alignment.left, alignment.right].map((items) => items.filter(isContent)) as [
-    PromptItem[],
-    PromptItem[],
-  ];
-  const turned = addDenialReasons(left, right, words, reasons);
-  const [leftOver = 0, rightOver = 0] = words.map(
-    (items) => items.filter((item) => !turned.includes(item)).length,
-  );
-  const near = Math.max(leftOver, rightOver) <= Math.min(MAX_NEAR, alignment.pairs.length);
-  addRoleReason(alignment.left, alignment.right, near, reasons);
-  addQuantifierReason(left.quantifiers, right.quantifiers, near, reasons);
-  if (near) addModalityReason(left.modality, right.modality, reasons);
-  const order = compareOrder(left.items, right.items, orderedPairs(left, right, alignment.pairs), near);
-  if (order !== undefined) reasons.add(order);
-  const complete = leftOver + rightOver === 0;
-  const question = compareQuestions(left.question, right.question, complete);
-  if (question === "refuse") reasons.add("QUESTION");
-  if (reasons.size === 0 && !complete) {
-    if (leftOver === 0 || rightOver === 0) reasons.add("SPECIFICITY", "balanced");
-    else if (Math.max(leftOver, rightOver) <= MAX_SUBSTITUTED) reasons.add("SUBSTITUTION", "balanced");
+  const turned = addDenialReasons(left, right, alignment, lexicon, reasons);
+  const [leftOver, rightOver] = contentOf(alignment.left, alignment.right).map((items) =>
+    items.filter((item) => !turned.includes(item)),
+  ) as [PromptItem[], PromptItem[]];
+  const complete = leftOver.length + rightOver.length === 0;
+  const near = Math.max(leftOver.length, rightOver.length) <= Math.min(MAX_NEAR, alignment.pairs.length);
+  // "cp a b" and "cp ab": the space is what differs.
+  if (!complete && left.writing.letters === right.writing.letters) reasons.add("CODE");
+  // What a free paraphrase varies is evidence in prompts of the same words alone.
+  const evidence = complete ? "closed" : "strict";
+  const isGeneric = [left, right].every(({ question }) => GENERIC_QUESTION.test(question));
+  addRoleReason(alignment.left, alignment.right, near, isGeneric, reasons);
+  addQuantifierReason(left.quantifiers, right.quantifiers, near, evidence, reasons);
+  if (near) addModalityReason(left.modality, right.modality, evidence, reasons);
+  const order = compareOrder(left.items, right.items, orderedPairs(left, alignment.pairs), near);
+  if (order !== undefined) {
+    const from = near ? "closed" : "balanced";
+    reasons.add(order.reason, order.isExplicit ? from : evidence);
   }
-  return { conflicts: reasons.sorted(), aligned: reasons.size === 0 && complete && question === "same" };
+  const question = compareQuestions(left.question, right.question);
+  if (question !== "same" && question !== "open") reasons.add("QUESTION", complete ? question : "strict");
+  if (!complete && reasons.isEmptyAt("balanced")) {
+    const content = compareContent([left, right], [leftOver, rightOver], alignment, lexicon);
+    if (content !== undefined) reasons.add(content.reason, content.from);
+  }
+  const aligned = reasons.size === 0 && complete && !alignment.isLoose && question === "same";
+  return { conflicts: reasons.sorted(), aligned };
+}
+
+function isEqualText(left: PromptAnalysis, right: PromptAnalysis): boolean {
+  return (
+    left.items.length === right.items.length &&
+    left.items.every((item, at) => item.text === right.items[at]?.text)
+  );
 }
 
 /** The reasons found so far, each with the loosest strictness that refuses for it. */
@@ -150,6 +166,10 @@ class Conflicts {
 
   get size(): number {
     return this.#from.size;
+  }
+
+  isEmptyAt(strictness: RefusingStrictness): boolean {
+    return [...this.#from.values()].every((from) => compareStrictness(from, strictness) > 0);
   }
 
   add(reason: GuardReason, from: RefusingStrictness = "closed"): void {
@@ -164,17 +184,6 @@ class Conflicts {
   }
 }
 
-function isEqualText(left: PromptAnalysis, right: PromptAnalysis): boolean {
-  return (
-    left.items.length === right.items.length &&
-    left.items.every((item, at) => item.text === right.items[at]?.text)
-  );
-}
-
-function isContent(item: PromptItem): boolean {
-  return item.kind === "word";
-}
-
 function addLeftoverReasons(
   left: readonly PromptItem[],
   right: readonly PromptItem[],
@@ -185,7 +194,12 @@ function addLeftoverReasons(
     [right, left],
   ] as const) {
     for (const item of items) {
-      if (item.kind === "word" || item.kind === "pronoun") continue;
+      if (item.kind === "pronoun") continue;
+      if (item.kind === "word") {
+        if (isUnit(item.text) && others.some(({ kind, text }) => kind === "word" && isUnit(text)))
+          reasons.add("UNIT");
+        continue;
+      }
       const sameValue = (other: PromptItem): boolean => other.kind === "number" && other.stem === item.stem;
       if (item.kind === "number" && others.some(sameValue)) reasons.add("UNIT");
       else if (item.kind === "code" && /^v?[0-9]+(?:\.[0-9]+)*$/.test(item.text)) reasons.add("NUMBER");
@@ -194,19 +208,23 @@ function addLeftoverReasons(
   }
 }
 
-/** "My limit" against "your limit"; a person on one side only is no evidence. */
+/** "My limit" against "your limit", "call me" against "call you"; a person on one side only is no evidence. */
 function addRoleReason(
   left: readonly PromptItem[],
   right: readonly PromptItem[],
   near: boolean,
+  isGeneric: boolean,
   reasons: Conflicts,
 ): void {
   const persons = (items: readonly PromptItem[], owners: boolean): PromptItem[] =>
     items.filter((item) => item.kind === "pronoun" && item.text.endsWith("'s") === owners);
   const differ = (owners: boolean): boolean =>
     persons(left, owners).length > 0 && persons(right, owners).length > 0;
+  if (differ(true)) reasons.add("ROLE", near ? "closed" : "balanced");
   // Subject and object pronouns vary freely in a paraphrase; possessives do not.
-  if (differ(true) || (near && differ(false))) reasons.add("ROLE");
+  const isAnybody = ({ text }: PromptItem): boolean => text === "1" || text === "2";
+  const anybody = isGeneric && [left, right].every((items) => persons(items, false).every(isAnybody));
+  if (near && differ(false)) reasons.add("ROLE", anybody ? "strict" : "closed");
 }
 
 /**
@@ -216,20 +234,34 @@ function addRoleReason(
 function addDenialReasons(
   left: PromptAnalysis,
   right: PromptAnalysis,
-  [leftWords, rightWords]: readonly [readonly PromptItem[], readonly PromptItem[]],
+  alignment: Alignment,
+  lexicon: Lexicon,
   reasons: Conflicts,
 ): readonly PromptItem[] {
+  const [leftWords, rightWords] = [alignment.left.filter(isWord), alignment.right.filter(isWord)];
+  const near = Math.max(leftWords.length, rightWords.length) <= MAX_OPPOSED;
+  const isOpposite = (one: PromptItem, other: PromptItem): boolean =>
+    areOpposite(one, other) || lexicon.relation(one.text, other.text) === "antonym";
   const opposites = leftWords.flatMap((one) =>
-    rightWords.filter((other) => areOpposite(one, other)).map((other) => [one, other]),
+    rightWords.filter((other) => isOpposite(one, other)).map((other) => [one, other]),
   );
   const differ = (left.negations.length - right.negations.length) % 2 !== 0;
   const particles = opposedParticles(left.particles, right.particles);
   if (particles) reasons.add("ANTONYM");
   if (opposites.length === 1 && differ && !particles) return opposites.flat();
-  if (opposites.length > 0) reasons.add("ANTONYM");
-  else if (differ) reasons.add("NEGATION");
-  else if (!deniesSame(left, right)) reasons.add("NEGATION");
+  if (opposites.length > 0) reasons.add("ANTONYM", near ? "closed" : "balanced");
+  else if (differ) reasons.add("NEGATION", near && denies(left, right) ? "closed" : "balanced");
+  else if (!deniesSame(left, right)) reasons.add("NEGATION", near ? "closed" : "strict");
   return [];
+}
+
+/** Whether one prompt denies what the other says; denying something else may be another way to say it. */
+function denies(left: PromptAnalysis, right: PromptAnalysis): boolean {
+  const isSaid = (stem: string, { items, negations }: PromptAnalysis): boolean =>
+    !negations.includes(stem) && (stem === "" || items.some((item) => item.stem === stem));
+  return (
+    left.negations.some((stem) => isSaid(stem, right)) || right.negations.some((stem) => isSaid(stem, left))
+  );
 }
 
 function deniesSame(left: PromptAnalysis, right: PromptAnalysis): boolean {
@@ -263,19 +295,26 @@ function addQuantifierReason(
   left: readonly string[],
   right: readonly string[],
   near: boolean,
+  evidence: RefusingStrictness,
   reasons: Conflicts,
 ): void {
   const [one, other] = [new Set(left), new Set(right)];
   const missing = left.some((word) => !other.has(word));
   const added = right.some((word) => !one.has(word));
-  if (near ? missing || added : missing && added) reasons.add("QUANTIFIER");
+  if (missing && added) reasons.add("QUANTIFIER", near ? "closed" : "balanced");
+  else if (near && (missing || added)) reasons.add("QUANTIFIER", evidence);
 }
 
-function addModalityReason(left: readonly string[], right: readonly string[], reasons: Conflicts): void {
+function addModalityReason(
+  left: readonly string[],
+  right: readonly string[],
+  evidence: RefusingStrictness,
+  reasons: Conflicts,
+): void {
   const [one, other] = [new Set(left), new Set(right)];
   if (["if", "should", "must", "future"].some((mode) => one.has(mode) !== other.has(mode)))
-    reasons.add("MODALITY");
-  if (isPastAgainstPresent(one, other) || isPastAgainstPresent(other, one)) reasons.add("MODALITY");
+    reasons.add("MODALITY", evidence);
+  if (isPastAgainstPresent(one, other) || isPastAgainstPresent(other, one)) reasons.add("MODALITY", evidence);
 }
 
 // "Have you shipped it" and "did you ship it" ask the same; without an auxiliary the tense is often unknown.
@@ -284,26 +323,10 @@ function isPastAgainstPresent(past: ReadonlySet<string>, present: ReadonlySet<st
   return onlyPast && present.has("present") && !present.has("past") && !present.has("perfect");
 }
 
-/** Pronouns take part in the order only where both prompts have the same number of each. */
-function orderedPairs<Pair extends { left: number; right: number }>(
-  left: PromptAnalysis,
-  right: PromptAnalysis,
-  pairs: readonly Pair[],
-): Pair[] {
-  const persons = ({ items }: PromptAnalysis): string =>
-    items
-      .flatMap((item) => (item.kind === "pronoun" ? [item.text] : []))
-      .sort()
-      .join();
-  const count = persons(left) === persons(right);
-  return count ? [...pairs] : pairs.filter((pair) => left.items[pair.left]?.kind !== "pronoun");
-}
-
-/** What, which and how are unspecific; when, where, who, why and how much each ask for one thing. */
-function compareQuestions(one: string, other: string, complete: boolean): "same" | "open" | "refuse" {
-  const level = (question: string): string => (question === "what" ? "" : question);
-  if (level(one) === level(other)) return "same";
-  const open = (question: string): boolean => ["", "how"].includes(level(question));
-  if (open(one) && open(other)) return "open";
-  return complete || !(open(one) || open(other)) ? "refuse" : "open";
+/** Pronouns, which have their case, and words without content take no part in the order. */
+function orderedPairs<Pair extends { left: number }>(left: PromptAnalysis, pairs: readonly Pair[]): Pair[] {
+  return pairs.filter((pair) => {
+    const item = left.items[pair.left];
+    return item !== undefined && item.kind !== "pronoun" && !isLight(item);
+  });
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ENGLISH } from "../../../test/support/english.ts";
 import { analyzePrompt } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { guardPrompts } from "./guard.ts";
@@ -41,7 +42,9 @@ function stored(prompt: string, similarity: number, createTime = NOW): Neighbour
 }
 
 const decide = (nearest: readonly Neighbour[], policy: Partial<MatchingPolicy> = {}) =>
-  decideSemantic(analyzePrompt(ASKED), nearest, { ...POLICY, ...policy }, NOW);
+  decideSemantic(nearest, { ...POLICY, ...policy }, NOW, ({ analysis }) =>
+    guardPrompts(analyzePrompt(ASKED), analysis, ENGLISH),
+  );
 
 describe("the prompts of this test", () => {
   it.each([
@@ -49,7 +52,7 @@ describe("the prompts of this test", () => {
     [REWORDED, false, false],
     [VETOED, false, true],
   ])("%s", (prompt, aligned, vetoed) => {
-    const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt));
+    const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt), ENGLISH);
     expect([verdict.aligned, verdict.conflicts.length > 0]).toEqual([aligned, vetoed]);
   });
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ENGLISH } from "../../../test/support/english.ts";
 import { type NotationPair, readNotationPairs } from "../../../test/support/notation-pairs.ts";
 import { analyzePrompt } from "./analysis.ts";
 import { guardPrompts, reasonsAt } from "./guard.ts";
@@ -14,7 +15,7 @@ const SAME = readNotationPairs("same");
 /** Whether an answer to one prompt serves the other by default, were they alike to the embedding. */
 function isServed({ one, other }: NotationPair): boolean {
   if (normalizePrompt(one) === normalizePrompt(other)) return true;
-  const verdict = guardPrompts(analyzePrompt(one), analyzePrompt(other));
+  const verdict = guardPrompts(analyzePrompt(one), analyzePrompt(other), ENGLISH);
   return reasonsAt(verdict, DEFAULT_STRICTNESS).length === 0;
 }
 

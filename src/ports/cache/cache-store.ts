@@ -176,6 +176,17 @@ export interface CacheStore {
   countMatching(namespaceKey: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number>;
 
   /**
+   * Gives the right to refresh an entry to one caller until `until`: true for the first of all callers of all processes,
+   * false for others before `until` has passed or the entry was put, deleted or changed by a report, and for an entry that
+   * is not stored. Writes nothing where it is false.
+   */
+  claimRefresh(
+    namespaceKey: NamespaceKey,
+    id: string,
+    options: { readonly now: number; readonly until: number },
+  ): Promise<boolean>;
+
+  /**
    * Counts a lookup, and a hit as a use of its entry. Synchronous, without I/O or errors: counts are flushed in batches,
    * within a second and when the store is closed; a crash, or a failed write, loses a batch. `put` and `stats` of the same
    * store object include all earlier counts. Counts in a namespace that does not exist are dropped.

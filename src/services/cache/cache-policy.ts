@@ -13,8 +13,8 @@ import type { CachePolicyStore } from "../../ports/cache/policy-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 import type { GuardWatch } from "./guard-watch.ts";
-import type { CacheSettings } from "./lookup-cache.ts";
 
 export interface CachePolicyPorts {
   readonly policies: CachePolicyStore;

@@ -3,7 +3,7 @@ import type { CacheStats, CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import type { CallContext } from "../call.ts";
-import type { CacheSettings } from "./lookup-cache.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 
 /** Size, bound and counters of the cache of a namespace. */
 export async function getCacheStats(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { CacheSettings } from "./cache-settings.ts";
 import { GuardWatch } from "./guard-watch.ts";
-import type { CacheSettings } from "./lookup-cache.ts";
 
 const A = { tenant: "t", namespace: "a" };
 const B = { tenant: "t", namespace: "b" };

@@ -3,7 +3,7 @@ import type { CachePolicy } from "../../domain/cache/policy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { GuardOff } from "../../ports/metrics.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
-import type { CacheSettings } from "./lookup-cache.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 
 /** A namespace that was not used for so long is not counted: nothing is served from it. */
 const WINDOW_MS = 3_600_000;

@@ -5,6 +5,7 @@ import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { EMPTY_LEXICON } from "../../domain/cache/lexicon.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
@@ -14,7 +15,8 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { FoundEntries, NearestQuery } from "../../ports/cache/cache-store.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { CallContext } from "../call.ts";
-import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
+import type { CacheSettings } from "./cache-settings.ts";
+import { type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
 import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
@@ -48,6 +50,7 @@ const SETTINGS: CacheSettings = {
   maxEntries: 10,
   maxBytes: undefined,
   evictionPolicy: "LRU",
+  adaptiveTtl: true,
   lookupDeadlineMs: 60_000,
 };
 const USAGE = { promptTokens: 1, completionTokens: 2, generationMs: 3, costUsd: 0.5 };
@@ -95,11 +98,12 @@ interface FakeStore {
   ) => Promise<Omit<FoundEntries, "policy">>;
   /** Read with every query. */
   readonly policy: CachePolicy;
+  readonly claimRefresh: LookupCachePorts["store"]["claimRefresh"];
   readonly countLookup: LookupCachePorts["store"]["countLookup"];
 }
 
 function storeOf(store: FakeStore): LookupCachePorts["store"] {
-  const { find, nearest, both, countLookup, policy } = store;
+  const { find, nearest, both, claimRefresh, countLookup, policy } = store;
   return {
     lookup: async (namespace, { id, nearest: query }, now) => {
       if (id !== undefined && query !== undefined)
@@ -111,6 +115,7 @@ function storeOf(store: FakeStore): LookupCachePorts["store"] {
         policy,
       };
     },
+    claimRefresh,
     countLookup,
   };
 }
@@ -134,6 +139,7 @@ function portsWith(changes: Changes = {}) {
     find: vi.fn<FakeStore["find"]>(async () => undefined),
     nearest: vi.fn<FakeStore["nearest"]>(async () => []),
     both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [], generation: GENERATION })),
+    claimRefresh: vi.fn<FakeStore["claimRefresh"]>(async () => true),
     countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
     policy: {},
     ...changes.store,
@@ -145,6 +151,7 @@ function portsWith(changes: Changes = {}) {
       "embedder" in changes
         ? changes.embedder
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
+    lexicon: EMPTY_LEXICON,
     secret: () => SECRET,
     clock: { now: () => NOW },
     metrics,
@@ -608,5 +615,75 @@ describe("the strictness of the guard", () => {
     const ports = { ...near({ guard: "off" }), guards: { saw } };
     await lookup(ports, { ...asked, strategy: "SEMANTIC" }, context());
     expect(saw.mock.calls).toEqual([[{ tenant: "t", namespace: "default" }, { guard: "off" }]]);
+  });
+});
+
+describe("an exact match that is due", () => {
+  const due: CacheEntry = { ...ENTRY, id: PROMPT_ID, dueTime: NOW };
+  const find = async (): Promise<CacheEntry> => due;
+  const run = (ports: LookupCachePorts, input = INPUT) => lookup(ports, input, context());
+  const claimed = (isFirst: boolean) => vi.fn<FakeStore["claimRefresh"]>(async () => isFirst);
+
+  it("is a miss for the caller that claims its refresh, for a minute", async () => {
+    const claimRefresh = claimed(true);
+    const { ports, store } = portsWith({ store: { find, claimRefresh } });
+    const { outcome } = await run(ports);
+    expect(outcome).toMatchObject({
+      kind: "miss",
+      reason: "REFRESH",
+      nearestId: PROMPT_ID,
+      nearestSimilarity: 1,
+    });
+    const namespace = { tenant: "t", namespace: "default" };
+    expect(claimRefresh).toHaveBeenCalledExactlyOnceWith(namespace, PROMPT_ID, {
+      now: NOW,
+      until: NOW + 60_000,
+    });
+    expect(store.countLookup).toHaveBeenCalledWith(namespace, { kind: "MISS", reason: "REFRESH" }, NOW);
+  });
+
+  it("is a stale hit for the others", async () => {
+    const { ports } = portsWith({ store: { find, claimRefresh: claimed(false) } });
+    expect((await run(ports)).outcome).toMatchObject({
+      kind: "hit",
+      match: "EXACT",
+      entry: due,
+      isStale: true,
+    });
+  });
+
+  it("is no stale hit a moment before, and nothing is claimed", async () => {
+    const claimRefresh = claimed(true);
+    const early = { ...due, dueTime: NOW + 1 };
+    const { ports } = portsWith({ store: { find: async () => early, claimRefresh } });
+    expect((await run(ports)).outcome).toMatchObject({ kind: "hit", isStale: false });
+    expect(claimRefresh).not.toHaveBeenCalled();
+  });
+
+  it("is not claimed in shadow mode, nor for a caller that may not store", async () => {
+    const claimRefresh = claimed(true);
+    const { ports } = portsWith({ store: { find, claimRefresh } });
+    expect((await run(ports, { ...INPUT, shadow: true })).outcome).toMatchObject({ reason: "SHADOW" });
+    const { caller, ...call } = context();
+    const reading = await lookupCache(ports, prepareLookup(INPUT, caller), { ...call, mayStore: false });
+    expect(reading.outcome).toMatchObject({ kind: "hit", isStale: true });
+    expect(claimRefresh).not.toHaveBeenCalled();
+  });
+
+  it("is served when the claim fails or takes too long, with a log message", async () => {
+    for (const claimRefresh of [down, never<boolean>]) {
+      const { ports, log } = portsWith({
+        store: { find, claimRefresh },
+        settings: { lookupDeadlineMs: claimRefresh === down ? 60_000 : 20 },
+      });
+      expect((await run(ports)).outcome).toMatchObject({ kind: "hit", isStale: true });
+      expect(log.warn).toHaveBeenCalledOnce();
+    }
+  });
+
+  it("is not served by meaning", async () => {
+    const near = { ...due, id: "cd".repeat(32) };
+    const { ports } = portsWith({ store: { nearest: async () => [{ entry: near, similarity: 0.99 }] } });
+    expect((await run(ports)).outcome).toMatchObject({ kind: "miss", reason: "TOO_OLD" });
   });
 });

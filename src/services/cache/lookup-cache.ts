@@ -1,10 +1,10 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
-import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
-import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
+import type { Lexicon } from "../../domain/cache/lexicon.ts";
+import { isDue } from "../../domain/cache/lifetime.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { strictnessOf } from "../../domain/cache/policy.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
@@ -18,10 +18,10 @@ import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { abortable, Deadline, isTimeout } from "../deadline.ts";
+import type { CacheSettings } from "./cache-settings.ts";
+import { countedAs, countOutcome } from "./count-outcome.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 import {
-  analysisOf,
-  type CacheStrategy,
   cachedVector,
   cacheVector,
   type Decided,
@@ -31,27 +31,6 @@ import {
   verdictOn,
 } from "./prepared-lookup.ts";
 
-/** The settings of the cache; a call may be stricter. */
-export interface CacheSettings {
-  readonly enabled: boolean;
-  readonly strategy: CacheStrategy;
-  /** Undefined: the default of the model. */
-  readonly similarityThreshold: number | undefined;
-  readonly alignedThreshold: number;
-  /** Of namespaces that have none of their own; see strictnessOf. */
-  readonly guard: GuardStrictness;
-  readonly defaultTtlMs: number;
-  /** The upper bound of TTLs and of the age of served answers. */
-  readonly maxAgeMs: number;
-  /** Most entries in a namespace. */
-  readonly maxEntries: number;
-  /** Most bytes of entries in a namespace; undefined: no bound. */
-  readonly maxBytes: number | undefined;
-  readonly evictionPolicy: EvictionPolicy;
-  /** After this time a lookup is a miss. */
-  readonly lookupDeadlineMs: number;
-}
-
 export type MissReason =
   | "NOT_FOUND"
   | "BELOW_THRESHOLD"
@@ -59,6 +38,7 @@ export type MissReason =
   | "TOO_OLD"
   | "VETOED"
   | "DISABLED"
+  | "REFRESH"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
   | "SERVER_OVERLOADED"
@@ -71,6 +51,8 @@ interface Hit {
   readonly similarity: number;
   readonly threshold: number;
   readonly ageMs: number;
+  /** It is due, and another caller refreshes it. */
+  readonly isStale: boolean;
 }
 
 export type CacheOutcome =
@@ -87,10 +69,12 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "lookup" | "countLookup">;
+  readonly store: Pick<CacheStore, "lookup" | "countLookup" | "claimRefresh">;
   readonly guards: Pick<GuardWatch, "saw">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
+  /** What the guard knows of words. */
+  readonly lexicon: Lexicon;
   /** See ServerSecret. */
   readonly secret: () => SecretKey;
   readonly clock: Clock;
@@ -101,7 +85,10 @@ export interface LookupCachePorts {
 }
 
 /** The fields of the call that a lookup needs. */
-type LookupContext = Pick<CallContext, "signal" | "arrival">;
+type LookupContext = Pick<CallContext, "signal" | "arrival"> & {
+  /** Whether the caller may store an answer; default: it may. */
+  readonly mayStore?: boolean;
+};
 
 /** The outcome of a lookup, and the decision token with which its caller may store an answer. */
 export interface LookedUp {
@@ -137,8 +124,9 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
+  const mayStore = context.mayStore ?? true;
   const call: LookupCall = {
-    ...{ ports, lookup, now, settings, deadline },
+    ...{ ports, lookup, now, settings, deadline, mayStore },
     guard: undefined,
     generation: undefined,
   };
@@ -156,11 +144,14 @@ export async function lookupCache(
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
   const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
   const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
-  count(ports.metrics, outcome);
+  countOutcome(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
   return { decisionId, outcome };
 }
+
+/** How long a caller may take to refresh an entry before another one may. */
+const REFRESH_MS = 60_000;
 
 /** The context of all steps of one lookup. Settings and time do not change during it. */
 interface LookupCall {
@@ -170,6 +161,7 @@ interface LookupCall {
   readonly now: number;
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
+  readonly mayStore: boolean;
   /** The strictness that applies, by the policy that the last step has read; undefined before the first. */
   guard: GuardStrictness | undefined;
   /** The generation of the namespace in the first reply of the store; undefined: there was none. */
@@ -193,7 +185,8 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const refused = exact === undefined ? undefined : refusalOfExact(call, exact);
   if (exact !== undefined && refused === undefined) {
     call.lookup.vector = undefined;
-    return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
+    const found = { entry: exact, similarity: 1, threshold: 0 };
+    return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
   if (both !== undefined) return decide(call, both, refused);
   if (strategy === "EXACT" || embedder === undefined) {
@@ -215,6 +208,37 @@ function applyPolicy(call: LookupCall, { policy }: FoundEntries): GuardStrictnes
   ports.guards.saw(lookup.namespace, policy);
   call.guard = strictnessOf(lookup.input.guard, policy, settings.guard);
   return call.guard;
+}
+
+/**
+ * The outcome for an exact match that is due: a miss for the one caller that is to refresh it, a stale hit for the others.
+ * Nothing is claimed in shadow mode, nor for a caller that may not store.
+ */
+async function refresh(
+  call: LookupCall,
+  found: Pick<Hit, "entry" | "similarity" | "threshold">,
+): Promise<CacheOutcome> {
+  const { ports, lookup, now, deadline } = call;
+  const { id } = found.entry;
+  if (lookup.input.shadow || !call.mayStore) return hit(call, "EXACT", found, true);
+  try {
+    const until = now + REFRESH_MS;
+    const isFirst = await deadline.within(ports.store.claimRefresh(lookup.namespace, id, { now, until }));
+    if (!isFirst) return hit(call, "EXACT", found, true);
+  } catch (error) {
+    ports.log.warn({ err: error }, "the refresh of a cache entry could not be claimed; it is served");
+    return hit(call, "EXACT", found, true);
+  }
+  const { similarity, threshold } = found;
+  return {
+    kind: "miss",
+    reason: "REFRESH",
+    nearestId: id,
+    nearestSimilarity: similarity,
+    threshold,
+    guardReasons: [],
+    guard: call.guard,
+  };
 }
 
 /**
@@ -308,11 +332,11 @@ function decide(
   found: FoundEntries,
   refused: "TOO_OLD" | "VETOED" | undefined,
 ): CacheOutcome {
-  const { lookup, now } = call;
+  const { ports, lookup, now } = call;
   const guard = applyPolicy(call, found);
-  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
+  const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry, ports.lexicon);
   const policy = { ...policyOf(call), strictness: guard };
-  const decision = decideSemantic(analysisOf(lookup), found.nearest, policy, now, verdict);
+  const decision = decideSemantic(found.nearest, policy, now, verdict);
   if (decision.kind === "hit") return hit(call, "SEMANTIC", decision);
   // The exact match may have no vector.
   const reason = decision.reason === "NOT_FOUND" ? (refused ?? "NOT_FOUND") : decision.reason;
@@ -360,9 +384,11 @@ function hit(
   { now }: LookupCall,
   match: "EXACT" | "SEMANTIC",
   { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
+  isStale = false,
 ): Hit {
   // Not negative, although clocks of replicas may differ.
-  return { kind: "hit", match, entry, similarity, threshold, ageMs: Math.max(0, now - entry.createTime) };
+  const ageMs = Math.max(0, now - entry.createTime);
+  return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
 function shadowed({ guard }: LookupCall, { entry, similarity, threshold }: Hit): CacheOutcome {
@@ -374,24 +400,4 @@ function decidedEntry(outcome: CacheOutcome): Pick<Decided, "entryId" | "similar
   return outcome.kind === "hit"
     ? { entryId: outcome.entry.id, similarity: outcome.similarity }
     : { entryId: outcome.nearestId ?? "", similarity: outcome.nearestSimilarity ?? 0 };
-}
-
-function countedAs(outcome: CacheOutcome): CacheLookup {
-  if (outcome.kind === "miss") {
-    const { reason } = outcome;
-    return { kind: "MISS", reason, ...(reason === "GUARD" ? { guardReasons: outcome.guardReasons } : {}) };
-  }
-  const { id, usage } = outcome.entry;
-  return { kind: outcome.match, id, ...(usage === undefined ? {} : { usage }) };
-}
-
-function count(metrics: Metrics, outcome: CacheOutcome): void {
-  if (outcome.kind === "miss") {
-    metrics.cacheLookup("miss", outcome.reason);
-    if (outcome.reason === "GUARD")
-      for (const reason of outcome.guardReasons) metrics.cacheGuardRefused(reason);
-    return;
-  }
-  if (outcome.entry.usage !== undefined) metrics.cacheSaved(outcome.entry.usage);
-  metrics.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
 }

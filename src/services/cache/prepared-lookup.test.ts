@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { EMPTY_LEXICON } from "../../domain/cache/lexicon.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import {
   analysisOf,
@@ -79,13 +80,16 @@ describe("a prepared lookup", () => {
 
   it("caches the last verdict by the etag of the entry", () => {
     const lookup = prepareLookup(INPUT, CALLER);
-    const verdict = verdictOn(lookup, ENTRY);
+    const verdict = verdictOn(lookup, ENTRY, EMPTY_LEXICON);
     expect(verdict).toEqual({ conflicts: [], aligned: true });
-    expect(verdictOn(lookup, { ...ENTRY })).toBe(verdict);
+    expect(verdictOn(lookup, { ...ENTRY }, EMPTY_LEXICON)).toBe(verdict);
     const denied = "How do I not bake bread?";
     const changed = { ...ENTRY, etag: "e2", prompt: denied, analysis: analyzePrompt(denied) };
-    expect(verdictOn(lookup, changed).conflicts).toContainEqual({ reason: "NEGATION", from: "closed" });
-    expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
+    expect(verdictOn(lookup, changed, EMPTY_LEXICON).conflicts).toContainEqual({
+      reason: "NEGATION",
+      from: "closed",
+    });
+    expect(verdictOn(lookup, ENTRY, EMPTY_LEXICON)).toEqual(verdict);
   });
 
   it("caches the token of the last decision for a second, by value", () => {

@@ -5,6 +5,7 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
+import type { Lexicon } from "../../domain/cache/lexicon.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
@@ -92,9 +93,13 @@ export function analysisOf(lookup: PreparedLookup): PromptAnalysis {
  * The guard's verdict on an entry. The last one is cached by the etag of the entry, because the guard takes 13 us. It is the
  * same at every strictness: what a strictness refuses is read from it (reasonsAt).
  */
-export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry): GuardVerdict {
+export function verdictOn(
+  lookup: PreparedLookup,
+  { etag, analysis }: CacheEntry,
+  lexicon: Lexicon,
+): GuardVerdict {
   if (lookup.lastVerdict?.etag !== etag) {
-    lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis) };
+    lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis, lexicon) };
   }
   return lookup.lastVerdict.verdict;
 }

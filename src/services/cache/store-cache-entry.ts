@@ -3,7 +3,10 @@ import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
+import { confidenceAfter, lifetimeOf } from "../../domain/cache/lifetime.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { isCutOff, isRefusal, type Unfit } from "../../domain/cache/storable.ts";
+import { volatilityOf } from "../../domain/cache/volatility.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { checkMetadata } from "../../domain/memory/draft.ts";
@@ -18,8 +21,8 @@ import type { EvictionMetrics } from "../../ports/metrics.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import type { CacheSettings } from "./cache-settings.ts";
 import type { FullNamespaces } from "./full-namespaces.ts";
-import type { CacheSettings } from "./lookup-cache.ts";
 
 export interface StoreCacheEntryInput {
   readonly namespace: string;
@@ -32,11 +35,13 @@ export interface StoreCacheEntryInput {
   readonly tags: readonly string[];
   readonly metadata: JsonObject;
   readonly usage?: CacheUsage;
+  /** As the model reports it. */
+  readonly finishReason?: string;
   readonly requestId?: string;
 }
 
 export interface StoreCacheEntryPorts {
-  readonly store: Pick<CacheStore, "put">;
+  readonly store: Pick<CacheStore, "put" | "lookup">;
   /** Undefined: vector search is switched off; entries are then found by exact match only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
@@ -52,7 +57,7 @@ export interface StoreCacheEntryPorts {
 /** The entry, or why it was not stored. */
 export type StoredCacheEntry =
   | { readonly kind: "stored"; readonly entry: CacheEntry; readonly replaced: boolean }
-  | { readonly kind: "notStored"; readonly reason: PutRefusal };
+  | { readonly kind: "notStored"; readonly reason: PutRefusal | Unfit };
 
 /**
  * Stores an answer, replacing the one to the same prompt; a full namespace evicts others or does not admit it. When the
@@ -74,6 +79,11 @@ export async function storeCacheEntry(
   const origin = await originOf(ports, namespaceKey, input, context.caller.principal, now);
   const { fingerprint, model, knowledge } = origin;
   const id = cacheEntryId(namespaceKey, fingerprint, input.prompt);
+  const life = await lifeOf(ports, namespaceKey, { ...input, id }, now);
+  if (life.kind === "notStored") {
+    ports.metrics.cacheEntryNotStored(life.reason);
+    return life;
+  }
   const content = {
     id,
     fingerprint,
@@ -85,7 +95,7 @@ export async function storeCacheEntry(
     metadata: input.metadata,
     ...(input.usage === undefined ? {} : { usage: input.usage }),
     createTime: now,
-    expireTime: now + Math.min(input.ttlMs ?? settings.defaultTtlMs, settings.maxAgeMs),
+    ...life.fields,
   };
   const entry: CacheEntry = {
     ...content,
@@ -122,6 +132,50 @@ interface Origin {
   readonly knowledge: string;
   /** The generation of the namespace at the decision; undefined: there was none. */
   readonly generation?: number;
+}
+
+type LifeOfEntry =
+  | { readonly kind: "stored"; readonly fields: Pick<CacheEntry, "expireTime" | "dueTime" | "confidence"> }
+  | { readonly kind: "notStored"; readonly reason: Unfit };
+
+/** How long the answer is served, or why it is not stored. A TTL in the call is taken as it is, up to the maximum age. */
+async function lifeOf(
+  ports: Pick<StoreCacheEntryPorts, "store" | "settings">,
+  namespaceKey: NamespaceKey,
+  { id, prompt, response, finishReason = "", ttlMs }: StoreCacheEntryInput & { readonly id: string },
+  now: number,
+): Promise<LifeOfEntry> {
+  const { adaptiveTtl, defaultTtlMs, maxAgeMs } = ports.settings();
+  if (isCutOff(finishReason)) return { kind: "notStored", reason: "TRUNCATED" };
+  const plain = { expireTime: now + Math.min(ttlMs ?? defaultTtlMs, maxAgeMs) };
+  if (!adaptiveTtl) return { kind: "stored", fields: plain };
+  if (isRefusal(response)) return { kind: "notStored", reason: "REFUSAL" };
+  if (ttlMs !== undefined) return { kind: "stored", fields: plain };
+  const volatility = volatilityOf(prompt);
+  if (volatility === "LIVE") return { kind: "notStored", reason: "VOLATILE" };
+  const { exact } = await ports.store.lookup(namespaceKey, { id }, now);
+  const confidence = exact === undefined ? 1 : confidenceAfter(exact, response, now);
+  const jitter = jitterOf(id, now);
+  const { expiresAfter, dueAfter } = lifetimeOf({
+    baseMs: defaultTtlMs,
+    maxAgeMs,
+    volatility,
+    confidence,
+    jitter,
+  });
+  return {
+    kind: "stored",
+    fields: {
+      expireTime: now + expiresAfter,
+      ...(dueAfter === undefined ? {} : { dueTime: now + dueAfter }),
+      ...(confidence === 1 ? {} : { confidence }),
+    },
+  };
+}
+
+/** In [0, 1): the same for a retry, unrelated between entries and times. */
+function jitterOf(id: string, now: number): number {
+  return Number.parseInt(digest(id, String(now)).slice(0, 8), 16) / 2 ** 32;
 }
 
 async function originOf(

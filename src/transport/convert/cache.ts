@@ -14,6 +14,7 @@ import {
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type CacheScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import type { CacheDetails } from "../../domain/cache/statistics.ts";
+import type { Unfit } from "../../domain/cache/storable.ts";
 import { invalidField } from "../../domain/errors.ts";
 import type { CacheStats, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
@@ -151,6 +152,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
       },
       createTime: fromMs(entry.createTime),
       expireTime: fromMs(entry.expireTime),
+      refreshTime: fromMs(entry.dueTime),
     }),
   };
 }
@@ -225,6 +227,6 @@ function countsBy<Reason extends number>(
     .sort((a, b) => a.reason - b.reason);
 }
 
-export function fromNotStored(reason: PutRefusal): ProtoNotStored {
+export function fromNotStored(reason: PutRefusal | Unfit): ProtoNotStored {
   return ProtoNotStored[reason];
 }

@@ -47,7 +47,8 @@ describe("a HitEncoder", () => {
         share,
         fc.nat({ max: 10 ** 12 }),
         fc.base64String({ maxLength: 512 }),
-        (one, match, similarity, threshold, ageMs, decisionId) => {
+        fc.boolean(),
+        (one, match, similarity, threshold, ageMs, decisionId, isStale) => {
           const expected = create(LookupCacheResponseSchema, {
             decisionId,
             outcome: {
@@ -58,11 +59,11 @@ describe("a HitEncoder", () => {
                 similarity,
                 threshold,
                 age: fromDurationMs(ageMs),
-                stale: false,
+                stale: isStale,
               },
             },
           });
-          const hit = { kind: "hit", match, entry: one, similarity, threshold, ageMs } as const;
+          const hit = { kind: "hit", match, entry: one, similarity, threshold, ageMs, isStale } as const;
           const encoder = new HitEncoder();
           for (const _ of [1, 2]) {
             const { bytes } = encoder.encode(decisionId, hit, "n");
@@ -79,7 +80,8 @@ describe("a HitEncoder", () => {
     const encoder = new HitEncoder();
     const one = fc.sample(entry, { seed: 12, numRuns: 1 })[0];
     if (one === undefined) throw new TypeError("no sample");
-    const hit = { kind: "hit", match: "EXACT", entry: one, similarity: 1, threshold: 0, ageMs: 5 } as const;
+    const base = { kind: "hit", match: "EXACT", entry: one, similarity: 1, threshold: 0 } as const;
+    const hit = { ...base, ageMs: 5, isStale: false };
     const large = { ...hit, entry: { ...one, etag: "large", response: "x".repeat(100_000) } };
     const first = encoder.encode("d", hit, "n");
     // No float of the wire.

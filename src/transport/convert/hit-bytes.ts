@@ -18,6 +18,7 @@ const {
   similarity: SIMILARITY,
   threshold: THRESHOLD,
   age: AGE,
+  stale: STALE,
 } = HitSchema.field;
 const { seconds: SECONDS, nanos: NANOS } = DurationSchema.field;
 
@@ -48,6 +49,7 @@ export class HitEncoder {
     writer.tag(SECONDS.number, WireType.Varint).int64(Math.floor(hit.ageMs / 1000));
     writer.tag(NANOS.number, WireType.Varint).int32((hit.ageMs % 1000) * 1_000_000);
     writer.join();
+    if (hit.isStale) writer.tag(STALE.number, WireType.Varint).bool(true);
     writer.join();
     const bytes = writer.finish();
     if (bytes.length <= MAX_REUSED_BYTES) this.#writer = writer;

@@ -467,6 +467,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     await keep();
     cache.countLookup(SCOPE, { kind: "MISS" }, NOW);
     await cache.stats(SCOPE, NOW);
+    await cache.claimRefresh(SCOPE, "absent", { now: NOW, until: NOW + DAY });
 
     expect(await cost(() => put("e1"))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
@@ -497,6 +498,9 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
       trips: 0,
       commands: 0,
     });
+    const claim = () => cache.claimRefresh(SCOPE, "e1", { now: NOW, until: NOW + DAY });
+    expect(await cost(claim)).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(claim)).toEqual({ trips: 1, commands: 1 });
     // The pending counts are flushed first.
     expect(await cost(() => put("e1"))).toEqual({ trips: 2, commands: 2 });
     expect(await cost(() => cache.delete(SCOPE, "e1", { now: NOW }))).toMatchObject({ trips: 1 });

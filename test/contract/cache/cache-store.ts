@@ -18,6 +18,7 @@ import { deleteCases } from "./delete.ts";
 import { evictionCases } from "./eviction.ts";
 import { invalidationCases } from "./invalidation.ts";
 import { listCases } from "./list.ts";
+import { refreshCases } from "./refresh.ts";
 import { reportCases } from "./reports.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
@@ -42,6 +43,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     reportCases(subject);
     boundCases(subject);
     evictionCases(subject);
+    refreshCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });

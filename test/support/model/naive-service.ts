@@ -2,7 +2,7 @@ import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../../src/domain/cache/eviction.ts";
-import type { GuardReason } from "../../../src/domain/cache/guard.ts";
+import { type GuardReason, guardPrompts } from "../../../src/domain/cache/guard.ts";
 import {
   compareStrictness,
   DEFAULT_STRICTNESS,
@@ -41,6 +41,7 @@ import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
 import type { NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY } from "../builders.ts";
 import { findEntry, findNearest } from "../cache-lookups.ts";
+import { ENGLISH } from "../english.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
@@ -648,7 +649,9 @@ async function lookup(
   if (strategy === "EXACT") return miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
   const vector = await embed(context, prompt);
   const nearest = await findNearest(stores.cache, scope, { fingerprint, vector, limit: 3 }, now);
-  const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
+  const decision = decideSemantic(nearest, policy, now, ({ analysis }) =>
+    guardPrompts(analyzePrompt(prompt), analysis, ENGLISH),
+  );
   return decision.kind === "hit"
     ? hit("SEMANTIC", decision.entry)
     : miss(decision.reason, nearest.length > 0, decision.guardReasons);

@@ -324,6 +324,15 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     countMatching: async (scope, filter, now) =>
       live(scope, now).filter(({ entry }) => matchesInvalidation(entry, filter)).length,
 
+    claimRefresh: async (scope, id, { now, until }) => {
+      const world = universe.worlds.get(worldKeyOf(scope));
+      const current = live(scope, now).find(({ entry }) => entry.id === id);
+      if (world === undefined || current === undefined) return false;
+      if ((world.claims.get(current) ?? 0) > now) return false;
+      world.claims.set(current, until);
+      return true;
+    },
+
     countLookup: (scope, lookup, now) => {
       const world = universe.worlds.get(worldKeyOf(scope));
       if (world === undefined) return;

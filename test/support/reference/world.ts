@@ -33,6 +33,8 @@ export interface World {
   memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
+  /** Until when an entry is being refreshed; a put makes another entry. */
+  readonly claims: WeakMap<ReferenceEntry, number>;
   policy: StoredCachePolicy;
   /** Uses of ids that were refused or evicted, the latest last. */
   readonly remembered: Map<string, number>;
@@ -92,6 +94,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
+    claims: new WeakMap(),
     policy: NO_CACHE_POLICY,
     remembered: new Map(),
     details: new Map(),

@@ -33,6 +33,7 @@ import { EntryScores } from "./entry-scores.ts";
 import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
 import type { EmbeddedCachePolicyStore } from "./policies.ts";
+import { RefreshClaims } from "./refresh-claims.ts";
 import { CacheReports, type Reported } from "./reports.ts";
 import { CacheStatistics } from "./statistics.ts";
 
@@ -54,6 +55,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #entries = new EntryCache();
   readonly #scores: EntryScores;
   readonly #statistics: CacheStatistics;
+  readonly #claims = new RefreshClaims();
 
   constructor(
     database: Database,
@@ -98,7 +100,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       onQuarantined: (namespaceId, row, { fingerprint, expireTime }) =>
         this.#vectors.put(namespaceId, fingerprint, row, undefined, expireTime),
     });
-    database.onChange("cache_entry", (row) => this.#entries.delete(row));
+    database.onChange("cache_entry", (row) => {
+      this.#entries.delete(row);
+      this.#claims.end(row);
+    });
   }
 
   lookup(namespace: NamespaceKey, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
@@ -184,6 +189,16 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
     await this.#invalidator.invalidate(scope, filter, options);
+  }
+
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
+    return row !== undefined && this.#claims.claim(row, { now, until });
   }
 
   async report(

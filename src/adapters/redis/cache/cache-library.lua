@@ -47,6 +47,7 @@ local function remove_entry(id, may_return)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
   redis.call('ZREM', cache_expiry, id)
+  redis.call('ZREM', cache_refreshing, id)
   if order ~= '-' then
     redis.call('ZREM', scores_of(order), id)
     redis.call('HDEL', cache_usage, id)

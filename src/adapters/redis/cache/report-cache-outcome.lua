@@ -22,6 +22,7 @@ local function write_entry()
   fields = fields:gsub(' %[%d+', ' [' .. expire_time, 1)
   redis.call('HSET', cache_fields, id, fields)
   redis.call('ZADD', cache_expiry, 'XX', expire_time, id)
+  redis.call('ZREM', cache_refreshing, id)
   -- As when it was put: Redis expires it a minute after its expire time.
   local milliseconds = math.max(0, math.ceil(tonumber(expire_time) - tonumber(now))) + 60000
   redis.call('PEXPIRE', entry, string.format('%d', milliseconds))

@@ -15,7 +15,7 @@ export const CACHE = defineLibrary({
   file: new URL("./cache-library.lua", import.meta.url),
   keys: [
     ...(["counters", "cacheOrder", "cacheUses", "cacheUsage", "cacheRemembered"] as const),
-    ...(["cacheExpiry", "cacheFields", "cacheSizes", "cacheInvalidations"] as const),
+    ...(["cacheExpiry", "cacheFields", "cacheSizes", "cacheInvalidations", "cacheRefreshing"] as const),
   ],
   arguments: ["cacheEntryPrefix", "now"],
 });
@@ -43,6 +43,7 @@ export function cacheInput(namespace: NamespaceRedisKeys, now: number) {
     cacheFields: namespace.cacheFields,
     cacheSizes: namespace.cacheSizes,
     cacheInvalidations: namespace.cacheInvalidations,
+    cacheRefreshing: namespace.cacheRefreshing,
     cacheEntryPrefix: namespace.cacheEntries as Argument,
     now: now as Argument,
   };

@@ -16,7 +16,6 @@ import type {
   FoundEntries,
   PutCacheEntryOptions,
   PutCacheEntryResult,
-  PutRefusal,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -36,6 +35,7 @@ import { packFields, scopeToken } from "./entry-fields.ts";
 import { partsOf } from "./invalidation-names.ts";
 import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
+import { type PutOutcome, putReply } from "./put-reply.ts";
 import { CacheReader, liveAt } from "./reader.ts";
 import { CacheReports, type Reported } from "./reports.ts";
 import {
@@ -51,19 +51,6 @@ import {
 import { CacheSearch } from "./search.ts";
 import { CacheStatistics } from "./statistics.ts";
 
-type PutReply =
-  | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
-  /** One call did not remove enough. */
-  | { readonly kind: "again"; readonly evicted: number }
-  | { readonly kind: "invalidated" }
-  | { readonly kind: "replayed"; readonly outcome: PutOutcome };
-
-interface PutOutcome {
-  readonly id: string;
-  readonly replaced: boolean;
-  readonly refused?: PutRefusal;
-}
-
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
   libraries: [IDEMPOTENCY, INVALIDATION, CACHE, SCORES],
@@ -75,14 +62,7 @@ const PUT = defineNamespaceScript({
     ...(["version", "etag", "rec", "generation", "vector"] as const),
     ...(["rule", "cost", "rememberedIds", "isAdmitted", list("otherOrders")] as const),
   ],
-  reply: orModelChanged((reply): PutReply => {
-    const replayed = replayedOutcome(reply);
-    if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
-    const [word, ...rest] = listOf(reply);
-    if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
-    if (isText(word, "INVALIDATED")) return { kind: "invalidated" };
-    return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
-  }),
+  reply: orModelChanged(putReply),
 });
 const DELETE = defineNamespaceScript({
   file: new URL("./delete-cache-entry.lua", import.meta.url),
@@ -104,6 +84,13 @@ const SWEEP = defineNamespaceScript({
   libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: () => undefined,
+});
+const CLAIM = defineNamespaceScript({
+  file: new URL("./claim-refresh.lua", import.meta.url),
+  libraries: [INVALIDATION, CACHE],
+  effect: "writes",
+  arguments: ["id", "claimedUntil"],
+  reply: (reply) => numberOf(listOf(reply)[1]) === 1,
 });
 const VERSION_BYTES = 9;
 
@@ -236,6 +223,18 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     return this.#invalidator.invalidate(scope, filter, options);
   }
 
+  async claimRefresh(
+    scope: NamespaceKey,
+    id: string,
+    { now, until }: { readonly now: number; readonly until: number },
+  ): Promise<boolean> {
+    const claimed = await this.#namespaces.run(scope, {
+      script: CLAIM,
+      input: (namespace) => ({ ...cacheInput(namespace, now), id, claimedUntil: until }),
+    });
+    return claimed ?? false;
+  }
+
   report(
     scope: NamespaceKey,
     report: OutcomeReport,
@@ -337,18 +336,4 @@ function newVersion(): string {
 
 function withoutVector({ vector: _, ...others }: PutCacheEntryOptions): PutCacheEntryOptions {
   return others;
-}
-
-const REFUSALS: Readonly<Record<string, PutRefusal>> = {
-  not_admitted: "NOT_ADMITTED",
-  too_large: "TOO_LARGE",
-};
-
-/** See put-cache-entry.lua. */
-function outcomeOf(outcome: string): PutOutcome {
-  const end = outcome.indexOf(" ");
-  const word = outcome.slice(0, end);
-  const refused = REFUSALS[word];
-  const id = outcome.slice(end + 1);
-  return { id, replaced: word === "replaced", ...(refused === undefined ? {} : { refused }) };
 }

@@ -282,6 +282,11 @@ export class NamespaceRedisKeys {
     return this.#key("cache:invalidated");
   }
 
+  /** ZSET by the time until which they are claimed: ids of cache entries that a caller refreshes. */
+  get cacheRefreshing(): string {
+    return this.#key("cache:refreshing");
+  }
+
   /** HASH: etag and record of the cache policy; absent: it was never changed. */
   get cachePolicy(): string {
     return this.#key("cache:policy");
@@ -311,6 +316,7 @@ export class NamespaceRedisKeys {
       this.cacheFields,
       this.cacheSizes,
       this.cacheInvalidations,
+      this.cacheRefreshing,
       this.cachePolicy,
     ];
   }

@@ -30,7 +30,9 @@ export function lookupCacheHandler(
 
     async handle({ lookup, shared }, context) {
       authorizeScope(context.caller, { shared });
-      const { decisionId, outcome } = await lookupCache(ports, lookup, context);
+      const { signal, arrival, caller } = context;
+      const mayStore = caller.roles.has("writer");
+      const { decisionId, outcome } = await lookupCache(ports, lookup, { signal, arrival, mayStore });
       return outcome.kind === "hit"
         ? encoder.encode(decisionId, outcome, lookup.namespace.namespace)
         : { decisionId, outcome: fromMiss(outcome) };

@@ -13,7 +13,7 @@ import {
   toPrompt,
   toUsage,
 } from "../../convert/cache.ts";
-import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
+import { defined, nonEmptyText, toDurationMs, toMetadata } from "../../convert/common.ts";
 import { type Handler, required } from "../../handler.ts";
 import { authorizeScope } from "../../middleware/authorization.ts";
 
@@ -32,6 +32,7 @@ export function storeCacheEntryHandler(
       ...defined({
         ttlMs: toDurationMs(request.ttl),
         usage: toUsage(request.usage),
+        finishReason: nonEmptyText(request.finishReason),
         requestId: request.requestId,
       }),
     };

@@ -278,6 +278,14 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
    * @generated from field: bool quarantined = 12;
    */
   quarantined: boolean;
+
+  /**
+   * From then on the answer is due: one lookup of its prompt, by a caller with the role writer, misses with
+   * REASON_REFRESH, others hit with `stale`, and it is not served by meaning. Unset: it is served until it expires.
+   *
+   * @generated from field: google.protobuf.Timestamp refresh_time = 13;
+   */
+  refreshTime?: Timestamp | undefined;
 };
 
 /**
@@ -531,7 +539,7 @@ export declare type LookupCacheResponse_Hit = Message<"recollect.v1.LookupCacheR
   age?: Duration | undefined;
 
   /**
-   * True when the answer has expired and is served while another caller refreshes it.
+   * True when the answer is past its refresh_time and is served while another caller refreshes it.
    *
    * @generated from field: bool stale = 7;
    */
@@ -711,6 +719,14 @@ export enum LookupCacheResponse_Miss_Reason {
   SERVER_OVERLOADED = 9,
 
   /**
+   * The answer is past its refresh_time, and this caller is the one to refresh it: by StoreCacheEntry within a
+   * minute. Meanwhile the others are served the old answer, up to its expire_time.
+   *
+   * @generated from enum value: REASON_REFRESH = 10;
+   */
+  REFRESH = 10,
+
+  /**
    * Answers match, and were reported to be wrong (ReportCacheOutcome).
    *
    * @generated from enum value: REASON_VETOED = 20;
@@ -801,7 +817,11 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
   response: string;
 
   /**
-   * Time to live, 1 second to 24 hours. Unset: the server's CACHE_DEFAULT_TTL.
+   * Time to live, 1 second to 365 days, and at most cache.max_age of the server. Such an answer is served until it
+   * expires, and is never due for a refresh. Unset: the server's CACHE_DEFAULT_TTL, which enable_adaptive_ttl adapts:
+   * shorter for questions about the present (to 5 minutes with words such as `today` or `now`, to a quarter with words
+   * such as `latest` or `this year`), longer, up to cache.max_age, when a refresh brought the same answer, shorter when it brought
+   * another one, and up to a tenth shorter at random.
    *
    * @generated from field: google.protobuf.Duration ttl = 6;
    */
@@ -843,6 +863,14 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
    * @generated from field: optional string request_id = 11;
    */
   requestId?: string | undefined;
+
+  /**
+   * Why the model stopped, as it reports it, such as `stop` or `length`. An answer that was cut off or blocked (`length`,
+   * `max_tokens`, `content_filter`, `safety` and the like) is not stored. At most 64 characters.
+   *
+   * @generated from field: string finish_reason = 12;
+   */
+  finishReason: string;
 };
 
 /**
@@ -919,6 +947,29 @@ export enum StoreCacheEntryResponse_NotStoredReason {
    * @generated from enum value: NOT_STORED_REASON_TOO_LARGE = 2;
    */
   TOO_LARGE = 2,
+
+  /**
+   * The question is about something that changes within minutes, such as weather, prices, scores, news or the time.
+   * Not with a `ttl`, nor with enable_adaptive_ttl=false.
+   *
+   * @generated from enum value: NOT_STORED_REASON_VOLATILE = 3;
+   */
+  VOLATILE = 3,
+
+  /**
+   * The answer only says that there is none, such as "I'm sorry, but I can't help with that." Not with
+   * enable_adaptive_ttl=false.
+   *
+   * @generated from enum value: NOT_STORED_REASON_REFUSAL = 4;
+   */
+  REFUSAL = 4,
+
+  /**
+   * finish_reason says that the answer was cut off or blocked.
+   *
+   * @generated from enum value: NOT_STORED_REASON_TRUNCATED = 5;
+   */
+  TRUNCATED = 5,
 }
 
 /**
@@ -2418,7 +2469,8 @@ export declare const GuardReasonSchema: GenEnum<GuardReason>;
 export declare const CacheService: GenService<{
   /**
    * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
-   * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
+   * that reason, never an error. A lookup writes nothing, except that one of them is given the refresh of an answer that is
+   * due (REASON_REFRESH); hits count for eviction and for GetCacheStats a moment later.
    *
    * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
    *
