@@ -28,10 +28,12 @@ const limits = {
 const ON_REDIS = [
   "access-statistics",
   "access/tenants",
+  "access/cache-attacks",
   "answer-size",
   "invalid-requests",
   "cache-entries",
   "cache-eviction",
+  "cache-feedback",
   "cache-invalidation",
   "cache-lifetime",
   "cache-notation",

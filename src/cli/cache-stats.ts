@@ -1,5 +1,11 @@
 import { toJson } from "@bufbuild/protobuf";
-import { type GetCacheStatsResponse, GetCacheStatsResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import {
+  type GetCacheStatsResponse,
+  GetCacheStatsResponseSchema,
+  GuardReason,
+  LookupCacheResponse_Miss_Reason as MissReason,
+} from "#gen/recollect/v1/cache_pb.js";
 import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatFields } from "./format-fields.ts";
@@ -30,6 +36,34 @@ function formatStats(stats: GetCacheStatsResponse): string[] {
     ["hit rate", `${(rate * 100).toFixed(1)} %`],
     ["stores", number.format(stats.stores)],
     ["evictions", number.format(stats.evictions)],
+    ["expired", number.format(stats.expirations)],
+    ["invalidated", number.format(stats.invalidations)],
+    ["quarantined", number.format(stats.quarantines)],
+    ...stats.missesByReason.map(
+      ({ reason, count }) => [`misses ${MissReason[reason]}`, number.format(count)] as const,
+    ),
+    ...stats.guardRefusals.map(
+      ({ reason, count }) => [`refused ${GuardReason[reason]}`, number.format(count)] as const,
+    ),
+    ...savedRows(stats, number),
+    [
+      "reports",
+      `${stats.correctReports} correct, ${stats.incorrectReports} incorrect, ${stats.staleReports} stale`,
+    ],
   ];
   return formatFields(rows);
+}
+
+function savedRows(
+  { saved }: GetCacheStatsResponse,
+  number: Intl.NumberFormat,
+): (readonly [string, string])[] {
+  if (saved === undefined) return [];
+  const { promptTokens, completionTokens, generationTime, costUsd } = saved;
+  const seconds = generationTime === undefined ? 0 : durationMs(generationTime) / 1000;
+  return [
+    ["saved tokens", `${number.format(promptTokens)} prompt, ${number.format(completionTokens)} completion`],
+    ["saved time", `${number.format(seconds)} s`],
+    ["saved cost", `${number.format(costUsd)} USD`],
+  ];
 }

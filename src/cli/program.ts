@@ -1,11 +1,12 @@
 import process from "node:process";
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { ROLES } from "../domain/access/tenancy.ts";
 import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
 import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CachePolicySetOptions } from "./cache-policy.ts";
+import type { ReportedOutcome } from "./cache-report.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
@@ -305,6 +306,7 @@ Example:
       const { cacheLookup } = await import("./cache-lookup.ts");
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
     });
+  addReportCommand(cache);
   addInvalidateCommand(cache);
   addStatsCommand(cache);
   addPolicyCommands(cache.command("policy").description("show and change the cache policy of a namespace"));
@@ -335,6 +337,19 @@ function addPolicyCommands(policy: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { cachePolicySet } = await import("./cache-policy.ts");
       process.exitCode = await cachePolicySet(command.optsWithGlobals<CachePolicySetOptions>());
+    });
+}
+
+function addReportCommand(cache: Command): void {
+  cache
+    .command("report")
+    .description("report whether a served answer was right; a wrong one is not served again for that prompt")
+    .argument("<decision_id>", "of the lookup that served it (cache lookup --json)")
+    .addArgument(new Argument("<outcome>", "whether it was right").choices(["correct", "incorrect", "stale"]))
+    .addHelpText("after", EXIT_CODES)
+    .action(async (decisionId: string, outcome: ReportedOutcome, _options: unknown, command: Command) => {
+      const { cacheReport } = await import("./cache-report.ts");
+      process.exitCode = await cacheReport(decisionId, outcome, command.optsWithGlobals<GlobalOptions>());
     });
 }
 

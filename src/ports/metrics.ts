@@ -1,3 +1,4 @@
+import type { CacheUsage } from "../domain/cache/entry.ts";
 import type { BreakerState } from "../domain/embedding/breaker.ts";
 import type { Urgency } from "./embedding/embedder.ts";
 import type { PendingState } from "./embedding/pending-memory-queue.ts";
@@ -6,6 +7,10 @@ import type { WorkKind } from "./work-queue.ts";
 /** Metrics of use cases. One method for each event. Methods never throw; attributes have low cardinality. */
 export interface Metrics {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
+  /** The guard refused the nearest entry of a lookup, for this reason among others. */
+  cacheGuardRefused(reason: string): void;
+  /** An answer was served that cost this to generate. */
+  cacheSaved(usage: CacheUsage): void;
   vectorSearch(milliseconds: number): void;
 }
 
@@ -21,6 +26,14 @@ export interface Load {
   /** Pieces of heavy work in the queue. */
   readonly queuedWork: number;
   readonly eventLoopDelayMs: number;
+}
+
+/** Metrics of reports about served answers; by the same rules. */
+export interface FeedbackMetrics {
+  /** An answer was reported; `outcome` as in the API. */
+  cacheReported(outcome: string): void;
+  /** A report has quarantined an entry. */
+  cacheQuarantined(): void;
 }
 
 /** Metrics of storing an answer; by the same rules. */

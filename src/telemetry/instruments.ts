@@ -3,6 +3,7 @@ import type {
   AuthenticationMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
+  FeedbackMetrics,
   GuardMetrics,
   LoadMetrics,
   Metrics,
@@ -12,6 +13,7 @@ import type {
   TlsMetrics,
 } from "../ports/metrics.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
+import { createCacheInstruments } from "./cache-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { createGuardInstruments } from "./guard-instruments.ts";
@@ -32,6 +34,7 @@ export interface Instruments
   extends RpcInstruments,
     Metrics,
     EvictionMetrics,
+    FeedbackMetrics,
     GuardMetrics,
     StoreMetrics,
     RedisMetrics,
@@ -121,6 +124,7 @@ export function createInstruments(
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
     ...createGuardInstruments(meter),
+    ...createCacheInstruments(meter),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
     callFailed: (reason, transport) => failures.add(1, { reason, transport }),
     callsInFlight: (change) => {

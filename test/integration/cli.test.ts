@@ -205,6 +205,28 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     expect(missed.code).toBe(1);
   });
 
+  it("reports that an answer is wrong, which is not served again for that prompt", async () => {
+    const command = ["--namespace", "cli-report", "cache"];
+    const lookup = [...command, "lookup", "--model", "m", "What is the capital of France?", "--json"];
+    await recollect([
+      ...command,
+      "store",
+      "--model",
+      "m",
+      "--response",
+      "Lyon",
+      "What is the capital of France?",
+    ]);
+    const [{ decisionId }] = parseLines((await recollect(lookup)).stdout) as [{ decisionId: string }];
+    const reported = await recollect([...command, "report", decisionId, "incorrect"]);
+    expect(reported).toEqual({ code: 0, stdout: "reported\n", stderr: "" });
+    const missed = await recollect(lookup);
+    expect(missed.code).toBe(1);
+    expect(missed.stdout).toContain("REASON_VETOED");
+    const refused = await recollect([...command, "report", decisionId, "wrong"]);
+    expect(refused.code).toBe(2);
+  });
+
   it("explains a miss, and shows and changes how strict the guard is", async () => {
     const scope = ["--namespace", "cli-guard"];
     const lookup = [...scope, "cache", "lookup", "--model", "m"];

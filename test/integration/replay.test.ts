@@ -10,6 +10,8 @@ import {
   CacheGuard,
   DeleteCacheEntryResponseSchema,
   InvalidateCacheResponseSchema,
+  ReportCacheOutcomeRequest_Outcome,
+  ReportCacheOutcomeResponseSchema,
   StoreCacheEntryResponseSchema,
   UpdateCachePolicyResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
@@ -62,6 +64,7 @@ const answer = (app: TestApp, namespace: string) =>
 
 /** The id of the entry of `answer` in the namespace, for its deletion after it has been deleted. */
 const entryIds = new Map<string, string>();
+const decisionIds = new Map<string, string>();
 
 /** It changes no namespace, and has a test of its own below. */
 const REEMBEDDING = "/recollect.v1.OperationsService/StartReembedding";
@@ -164,6 +167,26 @@ const ROWS: Readonly<Record<string, Row>> = {
       ),
     other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
     recreate: answer,
+  },
+  "/recollect.v1.CacheService/ReportCacheOutcome": {
+    prepare: async (app, namespace) => {
+      await answer(app, namespace);
+      const lookup = { namespace, prompt: text("kept"), scope: origin.value };
+      decisionIds.set(namespace, (await app.cache.lookupCache(lookup)).decisionId);
+    },
+    call: (app, namespace, requestId) =>
+      json(
+        ReportCacheOutcomeResponseSchema,
+        app.cache.reportCacheOutcome({
+          ...{ namespace, requestId, decisionId: decisionIds.get(namespace) ?? "" },
+          outcome: ReportCacheOutcomeRequest_Outcome.STALE,
+        }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.cache.reportCacheOutcome({
+        ...{ namespace, requestId, decisionId: decisionIds.get(namespace) ?? "" },
+        outcome: ReportCacheOutcomeRequest_Outcome.CORRECT,
+      }),
   },
   "/recollect.v1.CacheService/InvalidateCache": {
     prepare: answer,

@@ -20,6 +20,7 @@ describe("LookupCounts", () => {
         exactHits: 2,
         semanticHits: 1,
         misses: 1,
+        details: new Map(),
         uses: new Map([["e1", { count: 3, lastUseTime: 9 }]]),
       },
       {
@@ -27,6 +28,7 @@ describe("LookupCounts", () => {
         exactHits: 1,
         semanticHits: 0,
         misses: 0,
+        details: new Map(),
         uses: new Map([["e1", { count: 1, lastUseTime: 6 }]]),
       },
     ]);

@@ -6,6 +6,7 @@ import type { InvalidationFilter } from "../../domain/cache/invalidation.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
+import type { CacheDetails } from "../../domain/cache/statistics.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
 
@@ -61,6 +62,7 @@ export interface CacheStats {
   /** Completed puts. */
   readonly stores: number;
   readonly evictions: number;
+  readonly details: CacheDetails;
 }
 
 /** See CacheStore.put. */

@@ -53,6 +53,7 @@ const SETTINGS: CacheSettings = {
   adaptiveTtl: true,
   lookupDeadlineMs: 60_000,
 };
+const USAGE = { promptTokens: 1, completionTokens: 2, generationMs: 3, costUsd: 0.5 };
 const FINGERPRINT = scopeFingerprint(INPUT.cacheScope);
 const PROMPT_ID = cacheEntryId({ tenant: "t", namespace: "default" }, FINGERPRINT, PROMPT);
 const ENTRY: CacheEntry = {
@@ -127,7 +128,12 @@ interface Changes {
 
 /** Ports of an empty, working cache, with these changes. */
 function portsWith(changes: Changes = {}) {
-  const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const metrics = {
+    cacheLookup: vi.fn(),
+    cacheGuardRefused: vi.fn(),
+    cacheSaved: vi.fn(),
+    vectorSearch: vi.fn(),
+  };
   const log = { warn: vi.fn() };
   const store = {
     find: vi.fn<FakeStore["find"]>(async () => undefined),
@@ -505,9 +511,20 @@ describe("lookupCache", () => {
       {},
       { kind: "SEMANTIC", id: ENTRY.id },
     ],
-    ["a miss", {}, {}, { kind: "MISS" }],
-    ["a hit that is shadowed", { store: { find: async () => ENTRY } }, { shadow: true }, { kind: "MISS" }],
-    ["a store that is down", { store: { find: down } }, {}, { kind: "MISS" }],
+    [
+      "what a served answer had cost",
+      { store: { find: async () => ({ ...ENTRY, usage: USAGE }) } },
+      {},
+      { kind: "EXACT", id: ENTRY.id, usage: USAGE },
+    ],
+    ["a miss", {}, {}, { kind: "MISS", reason: "NOT_FOUND" }],
+    [
+      "a hit that is shadowed",
+      { store: { find: async () => ENTRY } },
+      { shadow: true },
+      { kind: "MISS", reason: "SHADOW" },
+    ],
+    ["a store that is down", { store: { find: down } }, {}, { kind: "MISS", reason: "STORE_UNAVAILABLE" }],
   ])("has the store count %s", async (_, changes, input, counted) => {
     const { ports, store } = portsWith(changes);
     await lookup(ports, { ...INPUT, ...input }, context());
@@ -622,7 +639,7 @@ describe("an exact match that is due", () => {
       now: NOW,
       until: NOW + 60_000,
     });
-    expect(store.countLookup).toHaveBeenCalledWith(namespace, { kind: "MISS" }, NOW);
+    expect(store.countLookup).toHaveBeenCalledWith(namespace, { kind: "MISS", reason: "REFRESH" }, NOW);
   });
 
   it("is a stale hit for the others", async () => {

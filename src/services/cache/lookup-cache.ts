@@ -5,7 +5,6 @@ import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import type { Lexicon } from "../../domain/cache/lexicon.ts";
 import { isDue } from "../../domain/cache/lifetime.ts";
-import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { strictnessOf } from "../../domain/cache/policy.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
@@ -20,6 +19,7 @@ import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { abortable, Deadline, isTimeout } from "../deadline.ts";
 import type { CacheSettings } from "./cache-settings.ts";
+import { countedAs, countOutcome } from "./count-outcome.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 import {
   cachedVector,
@@ -144,7 +144,7 @@ export async function lookupCache(
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
   const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
   const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
-  count(ports.metrics, outcome);
+  countOutcome(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
   return { decisionId, outcome };
@@ -188,12 +188,12 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
     const found = { entry: exact, similarity: 1, threshold: 0 };
     return isDue(exact, call.now) ? refresh(call, found) : hit(call, "EXACT", found);
   }
-  if (both !== undefined) return decide(call, both);
+  if (both !== undefined) return decide(call, both, refused);
   if (strategy === "EXACT" || embedder === undefined) {
     return miss(call, refused ?? "NOT_FOUND");
   }
   const embedded = await embedPrompt(call, embedder);
-  return decide(call, await lookupNearest(call, embedder, embedded));
+  return decide(call, await lookupNearest(call, embedder, embedded), refused);
 }
 
 /** Why an exact match is not served; undefined: it may be. */
@@ -326,14 +326,21 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
   return { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) };
 }
 
-/** The outcome of the semantic match. */
-function decide(call: LookupCall, found: FoundEntries): CacheOutcome {
+/** The outcome of the semantic match. `refused`: why there is an exact match that is not served. */
+function decide(
+  call: LookupCall,
+  found: FoundEntries,
+  refused: "TOO_OLD" | "VETOED" | undefined,
+): CacheOutcome {
   const { ports, lookup, now } = call;
   const guard = applyPolicy(call, found);
   const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry, ports.lexicon);
   const policy = { ...policyOf(call), strictness: guard };
   const decision = decideSemantic(found.nearest, policy, now, verdict);
-  return decision.kind === "miss" ? { ...decision, guard } : hit(call, "SEMANTIC", decision);
+  if (decision.kind === "hit") return hit(call, "SEMANTIC", decision);
+  // The exact match may have no vector.
+  const reason = decision.reason === "NOT_FOUND" ? (refused ?? "NOT_FOUND") : decision.reason;
+  return { ...decision, reason, guard };
 }
 
 /** Without the strictness of the guard. */
@@ -393,13 +400,4 @@ function decidedEntry(outcome: CacheOutcome): Pick<Decided, "entryId" | "similar
   return outcome.kind === "hit"
     ? { entryId: outcome.entry.id, similarity: outcome.similarity }
     : { entryId: outcome.nearestId ?? "", similarity: outcome.nearestSimilarity ?? 0 };
-}
-
-function countedAs(outcome: CacheOutcome): CacheLookup {
-  return outcome.kind === "miss" ? { kind: "MISS" } : { kind: outcome.match, id: outcome.entry.id };
-}
-
-function count(metrics: Metrics, outcome: CacheOutcome): void {
-  if (outcome.kind === "miss") metrics.cacheLookup("miss", outcome.reason);
-  else metrics.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
 }

@@ -4,6 +4,7 @@ import type { ReportedOutcome } from "../../domain/cache/feedback.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { FeedbackMetrics } from "../../ports/metrics.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 
 export interface ReportCacheOutcomeInput {
@@ -23,6 +24,7 @@ export async function reportCacheOutcome(
     /** See ServerSecret. */
     readonly secret: () => SecretKey;
     readonly clock: Clock;
+    readonly metrics: FeedbackMetrics;
   },
   input: ReportCacheOutcomeInput,
   context: CallContext,
@@ -38,10 +40,12 @@ export async function reportCacheOutcome(
   if (servedCreateTime === 0) throw invalidDecision("miss");
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "ReportCacheOutcome", requestId, body, now);
-  const { applied } = await ports.store.report(
+  const { applied, quarantined } = await ports.store.report(
     namespaceKey,
     { outcome, entryId, createTime: servedCreateTime, promptId, reporter: recipient, similarity },
     { now, ...(request === undefined ? {} : { request }) },
   );
+  ports.metrics.cacheReported(outcome);
+  if (quarantined) ports.metrics.cacheQuarantined();
   return { applied };
 }

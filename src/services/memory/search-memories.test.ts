@@ -64,7 +64,12 @@ function portsWith(
     byKeyword: query.terms === undefined ? [] : FOUND.byKeyword,
   }));
   const log = { warn: vi.fn() };
-  const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const metrics = {
+    cacheLookup: vi.fn(),
+    cacheGuardRefused: vi.fn(),
+    cacheSaved: vi.fn(),
+    vectorSearch: vi.fn(),
+  };
   const ports: SearchMemoriesPorts = {
     memories: {
       search: {

@@ -13,6 +13,7 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type CacheScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
+import type { CacheDetails } from "../../domain/cache/statistics.ts";
 import type { Unfit } from "../../domain/cache/storable.ts";
 import { invalidField } from "../../domain/errors.ts";
 import type { CacheStats, PutRefusal } from "../../ports/cache/cache-store.ts";
@@ -184,7 +185,46 @@ export function fromStats(
     stores: BigInt(stats.stores),
     evictions: BigInt(stats.evictions),
     maxEntries: stats.maxEntries,
+    ...fromDetails(stats.details),
   };
+}
+
+function fromDetails({
+  missReasons,
+  guardReasons,
+  saved,
+  removed,
+  reports,
+}: CacheDetails): MessageInitShape<typeof GetCacheStatsResponseSchema> {
+  return {
+    missesByReason: countsBy(missReasons, MissReasonProto),
+    guardRefusals: countsBy(guardReasons, ProtoGuardReason),
+    saved: {
+      promptTokens: BigInt(saved.promptTokens),
+      completionTokens: BigInt(saved.completionTokens),
+      ...defined({ generationTime: fromDurationMs(saved.generationMs) }),
+      costUsd: saved.costUsd,
+    },
+    expirations: BigInt(removed.expired),
+    invalidations: BigInt(removed.invalidated),
+    quarantines: BigInt(removed.quarantined),
+    correctReports: BigInt(reports.CORRECT),
+    incorrectReports: BigInt(reports.INCORRECT),
+    staleReports: BigInt(reports.STALE),
+  };
+}
+
+/** Counts by the names of an enum, in the order of its values. A name that this version does not know is left out. */
+function countsBy<Reason extends number>(
+  counts: Readonly<Record<string, number>>,
+  reasons: Readonly<Record<string, Reason | string>>,
+): { readonly reason: Reason; readonly count: bigint }[] {
+  return Object.entries(counts)
+    .flatMap(([name, count]) => {
+      const reason = reasons[name];
+      return typeof reason === "number" ? [{ reason, count: BigInt(count) }] : [];
+    })
+    .sort((a, b) => a.reason - b.reason);
 }
 
 export function fromNotStored(reason: PutRefusal | Unfit): ProtoNotStored {

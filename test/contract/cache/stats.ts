@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { entryBytes } from "../../../src/domain/cache/entry.ts";
+import { detailsFrom } from "../../../src/domain/cache/statistics.ts";
 import { cacheEntry, idempotentRequest, NOW } from "../../support/builders.ts";
 import { lookAlikeNamespaceKeys, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 import { BOUND, type CacheSubject, count, put, stats } from "./support.ts";
@@ -12,6 +13,7 @@ const NOTHING = {
   misses: 0,
   stores: 0,
   evictions: 0,
+  details: detailsFrom(new Map()),
 };
 
 /** The contract of CacheStore.stats. */
@@ -75,6 +77,60 @@ export function statsCases(subject: CacheSubject): void {
       const request = idempotentRequest();
       await Promise.all(Array.from({ length: 10 }, () => put(subject, cacheEntry(), { request })));
       expect(await stats(subject)).toMatchObject({ entryCount: 1, stores: 1 });
+    });
+
+    it("know the reasons of misses, what the guard refused, and what served answers had cost", async () => {
+      await put(subject, cacheEntry());
+      count(subject, { kind: "MISS", reason: "NOT_FOUND" });
+      count(subject, { kind: "MISS", reason: "GUARD", guardReasons: ["NUMBER", "DATE"] });
+      count(subject, { kind: "MISS", reason: "GUARD", guardReasons: ["NUMBER"] });
+      const usage = { promptTokens: 10, completionTokens: 4, generationMs: 1500, costUsd: 0.25 };
+      for (let hit = 0; hit < 3; hit += 1) count(subject, { kind: "EXACT", id: "e1", usage });
+      count(subject, { kind: "SEMANTIC", id: "e1" });
+      const expected = {
+        misses: 3,
+        exactHits: 3,
+        semanticHits: 1,
+        details: {
+          ...NOTHING.details,
+          missReasons: { NOT_FOUND: 1, GUARD: 2 },
+          guardReasons: { NUMBER: 2, DATE: 1 },
+          saved: { promptTokens: 30, completionTokens: 12, generationMs: 4500, costUsd: 0.75 },
+        },
+      };
+      expect(await stats(subject)).toMatchObject(expected);
+      await subject.reopen();
+      expect(await stats(subject)).toMatchObject(expected);
+    });
+
+    it("know why entries were removed, whether their space is freed or not", async () => {
+      const { store, scope } = subject;
+      const removed = async (now = NOW) => (await stats(subject, now)).details.removed;
+      for (const id of ["a", "b", "c"]) await put(subject, cacheEntry({ id, expireTime: NOW + 10 }));
+      for (const id of ["d", "e"])
+        await put(subject, cacheEntry({ id, tags: ["x"] }), { vector: vectorOf(1) });
+      await put(subject, cacheEntry({ id: "f" }));
+      expect(await removed()).toEqual({ expired: 0, invalidated: 0, quarantined: 0 });
+      await store.invalidate(scope, { tagsAny: ["x"] }, { now: NOW });
+      expect(await removed()).toEqual({ expired: 0, invalidated: 2, quarantined: 0 });
+      // Replaced when it had expired, and when it was invalidated.
+      await put(subject, cacheEntry({ id: "a" }), { now: NOW + 10 });
+      await put(subject, cacheEntry({ id: "d" }), { now: NOW + 10 });
+      expect(await removed(NOW + 10)).toEqual({ expired: 3, invalidated: 2, quarantined: 0 });
+      await store.delete(scope, "a", { now: NOW + 10 });
+      const report = { outcome: "INCORRECT" as const, entryId: "f", createTime: NOW, similarity: 1 };
+      await store.report(scope, { ...report, promptId: "p", reporter: "r" }, { now: NOW + 10 });
+      await store.report(scope, { ...report, promptId: "p", reporter: "s" }, { now: NOW + 10 });
+      await store.report(
+        scope,
+        { ...report, outcome: "CORRECT", promptId: "p", reporter: "s" },
+        { now: NOW + 10 },
+      );
+      const { details } = await stats(subject, NOW + 10);
+      expect(details.removed).toEqual({ expired: 3, invalidated: 2, quarantined: 1 });
+      expect(details.reports).toEqual({ CORRECT: 1, INCORRECT: 2, STALE: 0 });
+      await subject.reopen();
+      expect((await stats(subject, NOW + 10)).details).toEqual(details);
     });
 
     it("are of one scope alone", async () => {

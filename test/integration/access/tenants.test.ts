@@ -30,6 +30,8 @@ interface Place {
   readonly namespace: string;
   /** The cache entry of this tenant; both tenants have one for the same prompt. */
   readonly entryId: string;
+  /** Of a lookup that served this tenant's entry. */
+  readonly decisionId: string;
 }
 
 interface Sample {
@@ -84,6 +86,9 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   GetCacheEntry: shows(({ namespace, entryId }) => [{ namespace, id: entryId }]),
   ListCacheEntries: shows(({ namespace }) => [{ namespace }]),
   DeleteCacheEntry: changes(({ namespace, entryId }) => [{ namespace, id: entryId, requestId: "same" }]),
+  ReportCacheOutcome: changes(({ namespace, decisionId }) => [
+    { namespace, decisionId, outcome: "OUTCOME_STALE", requestId: "same" },
+  ]),
   InvalidateCache: changes(({ namespace }) => [{ namespace, requestId: "same" }]),
   GetCacheStats: counts(({ namespace }) => [{ namespace }]),
   GetCachePolicy: differs(({ namespace }) => [{ namespace }]),
@@ -156,7 +161,10 @@ describe("two tenants with the same names", () => {
       readonly entries: { readonly id: string; response: string }[];
     };
     const own = entries.find(({ response }) => response === `answer of ${tenant}`);
-    return { tenant, namespace, entryId: own?.id ?? "" };
+    const question = { namespace, prompt: PROMPT, scope: SCOPE };
+    const [hit] = await call(tenant, CacheService.method.lookupCache, question);
+    const { decisionId } = hit as unknown as { readonly decisionId: string };
+    return { tenant, namespace, entryId: own?.id ?? "", decisionId };
   }
 
   /** All data of a namespace that a tenant can read, by calls without side effects. */

@@ -202,8 +202,24 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         }),
       );
     case "cacheStats": {
-      const { $typeName: _, ...stats } = await cache.getCacheStats({ namespace });
-      return plain(Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Number(value)])));
+      const stats = await cache.getCacheStats({ namespace });
+      const { entryCount, maxEntries, quarantines } = stats;
+      const { exactHits, semanticHits, misses, byteCount, stores, evictions } = stats;
+      return plain({
+        ...{ entryCount, maxEntries, quarantined: Number(quarantines) },
+        ...Object.fromEntries(
+          Object.entries({ exactHits, semanticHits, misses, byteCount, stores, evictions }).map(
+            ([name, value]) => [name, Number(value)],
+          ),
+        ),
+        removed: Number(stats.expirations + stats.invalidations),
+        missReasons: Object.fromEntries(
+          stats.missesByReason.map(({ reason, count }) => [MissReason[reason], Number(count)]),
+        ),
+        guardReasons: Object.fromEntries(
+          stats.guardRefusals.map(({ reason, count }) => [GuardReason[reason], Number(count)]),
+        ),
+      });
     }
     case "getPolicy":
       return plain(shownPolicy(await cache.getCachePolicy({ namespace })));

@@ -34,6 +34,7 @@ import {
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";
+import type { CacheStats } from "../../../src/ports/cache/cache-store.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
@@ -259,10 +260,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       return plain(pages.map((page) => page.map((entry) => shownEntry(entry, namespace))));
     }
     case "cacheStats":
-      return plain({
-        ...(await stores.cache.stats(scope, now)),
-        maxEntries: context.cache.maxEntries,
-      });
+      return plain(shownStats(await stores.cache.stats(scope, now), context.cache.maxEntries));
     case "getPolicy":
       return plain(shownPolicy(await stores.cachePolicies.get(scope)));
     case "updatePolicy": {
@@ -405,6 +403,13 @@ async function exportAll(
     if (page.length === 0) return walked.map(shownExport);
     walked.push(...page);
   }
+}
+
+/** Which of both removed an entry that had expired and was invalidated depends on when its space was freed. */
+function shownStats({ details, ...stats }: CacheStats, maxEntries: number): unknown {
+  const { removed, guardReasons, missReasons } = details;
+  const { expired, invalidated, quarantined } = removed;
+  return { ...stats, maxEntries, removed: expired + invalidated, quarantined, guardReasons, missReasons };
 }
 
 export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheScope {
@@ -631,7 +636,8 @@ async function lookup(
   };
   const exact = strategy === "SEMANTIC" ? undefined : await findEntry(stores.cache, scope, promptId, now);
   const miss = (reason: string, nearest = false, guardReasons: readonly GuardReason[] = []): unknown => {
-    stores.cache.countLookup(scope, { kind: "MISS" }, now);
+    const refused = reason === "GUARD" ? { guardReasons } : {};
+    stores.cache.countLookup(scope, { kind: "MISS", reason, ...refused }, now);
     return { miss: reason, nearest, guardReasons, strictness };
   };
   const hit = (kind: "EXACT" | "SEMANTIC", entry: CacheEntry): unknown => {

@@ -27,6 +27,7 @@ import {
   NO_CACHE_POLICY,
   type StoredCachePolicy,
 } from "../../../src/domain/cache/policy.ts";
+import { detailsFrom, detailsOf } from "../../../src/domain/cache/statistics.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntryNotFound, cachePolicyChanged, RecollectError } from "../../../src/domain/errors.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -53,6 +54,21 @@ type PutRecord = Omit<PutCacheEntryResult, "entry"> & { readonly id: string };
 
 /** The reference implementation of CacheStore, as simple as possible. */
 export function referenceCacheStore(universe: Universe): CacheStore {
+  const addDetail = (world: World, name: string, added: number): void =>
+    void world.details.set(name, (world.details.get(name) ?? 0) + added);
+  const countDead = (world: World, { entry }: ReferenceEntry, now: number): void =>
+    addDetail(world, entry.expireTime <= now ? "removed:expired" : "removed:invalidated", 1);
+  /** With the entries that a store would have removed by now. */
+  const detailsAt = (world: World | undefined, now: number): Map<string, number> => {
+    const details = new Map(world?.details);
+    for (const one of world?.entries.values() ?? []) {
+      if (world === undefined || isLive(world, one, now)) continue;
+      const name = one.entry.expireTime <= now ? "removed:expired" : "removed:invalidated";
+      details.set(name, (details.get(name) ?? 0) + 1);
+    }
+    return details;
+  };
+
   /** The generation of the last invalidation that matches; 0: none. */
   const lastMatch = (world: World, entry: CacheEntry): number =>
     world.invalidations.findLast(({ filter }) => matchesInvalidation(entry, filter))?.generation ?? 0;
@@ -136,7 +152,9 @@ export function referenceCacheStore(universe: Universe): CacheStore {
   /** Expired and invalidated entries go first, as few as may; what they were used is remembered. */
   const dropExpired = (world: World, excess: number, now: number): void => {
     const dead = [...world.entries.values()].filter((one) => !isLive(world, one, now));
-    for (const { entry, order, usage } of dead.slice(0, excess)) {
+    for (const one of dead.slice(0, excess)) {
+      countDead(world, one, now);
+      const { entry, order, usage } = one;
       world.entries.delete(entry.id);
       if (ruleOf(order).worth !== "none") world.remembered.set(entry.id, usage.uses);
     }
@@ -160,6 +178,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     const uses = counted?.usage.uses ?? world.remembered.get(entry.id) ?? 0;
     const lastUseTime = replaced ? (old?.usage.lastUseTime ?? 0) : 0;
     const usage = usedAgain({ uses, lastUseTime, cost: answerCost(entry) }, 1, now);
+    if (old !== undefined && !replaced) countDead(world, old, now);
     world.entries.delete(entry.id);
     const isHeavy = maxBytes !== undefined && bytesOf(world) + bytes > maxBytes;
     dropExpired(world, isHeavy ? Infinity : excessEntries(world.entries.size + 1, maxEntries), now);
@@ -282,6 +301,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         worldKeyOf(scope),
         options,
         () => {
+          addDetail(world, `reports:${report.outcome}`, 1);
           const stored = live(scope, now).find(({ entry }) => entry.id === report.entryId);
           if (stored === undefined || stored.entry.createTime !== report.createTime) {
             return { result: { applied: false, quarantined: false }, outcome: false };
@@ -294,6 +314,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
             vector: isQuarantined ? undefined : stored.vector,
           });
           const quarantined = isQuarantined && stored.entry.feedback?.quarantined !== true;
+          if (quarantined) addDetail(world, "removed:quarantined", 1);
           return { result: { applied: true, quarantined }, outcome: true };
         },
         (applied) => ({ applied, quarantined: false }),
@@ -315,6 +336,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     countLookup: (scope, lookup, now) => {
       const world = universe.worlds.get(worldKeyOf(scope));
       if (world === undefined) return;
+      for (const [name, added] of detailsOf(lookup)) addDetail(world, name, added);
       if (lookup.kind === "MISS") world.counters.misses += 1;
       else {
         world.counters[lookup.kind === "EXACT" ? "exactHits" : "semanticHits"] += 1;
@@ -338,6 +360,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         misses: counters?.misses ?? 0,
         stores: counters?.stores ?? 0,
         evictions: counters?.evictions ?? 0,
+        details: detailsFrom(detailsAt(universe.worlds.get(worldKeyOf(scope)), now)),
       };
     },
   };

@@ -43,6 +43,8 @@ export interface World {
   clock: number;
   /** In order. */
   readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
+  /** Counters by name; see detailsOf. */
+  readonly details: Map<string, number>;
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -95,6 +97,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     claims: new WeakMap(),
     policy: NO_CACHE_POLICY,
     remembered: new Map(),
+    details: new Map(),
     order: "lru",
     clock: 0,
     invalidations: [],

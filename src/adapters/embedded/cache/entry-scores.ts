@@ -137,8 +137,17 @@ export class EntryScores {
     );
   }
 
-  /** Deletes entries, and remembers their uses where their rule does. `rows`: a query of their row numbers. */
-  deleteRemembering(rows: string, ...parameters: (string | number)[]): void {
+  /**
+   * Deletes entries, counts them by the reason, and remembers their uses where their rule does. `rows`: a query of their row
+   * numbers.
+   */
+  deleteRemembering(
+    reason: "expired" | "invalidated" | "evicted",
+    rows: string,
+    ...parameters: (string | number)[]
+  ): void {
+    // Evictions are counted by the put.
+    if (reason !== "evicted") this.#countRemoved(reason, rows, parameters);
     this.#database.run(
       `INSERT INTO cache_remembered (namespace_id, id, uses)
          SELECT e.namespace_id, e.id, u.uses FROM cache_entry e JOIN cache_entry_use u ON u.row = e.row
@@ -146,6 +155,26 @@ export class EntryScores {
       ...parameters,
     );
     this.#database.run(`DELETE FROM cache_entry WHERE row IN (${rows})`, ...parameters);
+  }
+
+  /** Counts the entry of an id that is replaced after it has expired or was invalidated. */
+  countDead(namespaceId: number, id: string, now: number): void {
+    const query = "SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ? AND expire_time";
+    this.#countRemoved("expired", `${query} <= ?`, [namespaceId, id, now]);
+    this.#countRemoved("invalidated", `${query} > ?`, [namespaceId, id, now]);
+  }
+
+  #countRemoved(
+    reason: "expired" | "invalidated",
+    rows: string,
+    parameters: readonly (string | number)[],
+  ): void {
+    this.#database.run(
+      `INSERT INTO cache_detail (namespace_id, name, value)
+         SELECT namespace_id, 'removed:${reason}', count(*) FROM cache_entry WHERE row IN (${rows}) GROUP BY namespace_id
+       ON CONFLICT (namespace_id, name) DO UPDATE SET value = value + excluded.value`,
+      ...parameters,
+    );
   }
 
   #namespace(namespaceId: number): {
@@ -192,6 +221,7 @@ export class EntryScores {
     now: number,
   ): void {
     this.deleteRemembering(
+      "expired",
       "SELECT row FROM cache_entry WHERE namespace_id = ? AND expire_time <= ? AND id <> ? LIMIT ?",
       namespaceId,
       now,
@@ -203,8 +233,9 @@ export class EntryScores {
 
   #removeInvalidated(namespaceId: number, id: string, count: number, maxBytes: number | undefined): void {
     const limit = maxBytes === undefined ? count : -1;
-    for (const row of this.#invalidations.rows(namespaceId, id, limit))
-      this.deleteRemembering("SELECT ?", row);
+    for (const row of this.#invalidations.rows(namespaceId, id, limit)) {
+      this.deleteRemembering("invalidated", "SELECT ?", row);
+    }
   }
 
   #evict(namespaceId: number, rule: ScoreRule, id: string, isOver: () => boolean): number {
@@ -212,7 +243,7 @@ export class EntryScores {
     while (isOver()) {
       const lowest = this.#lowest(namespaceId, rule, id);
       if (lowest === undefined) break;
-      this.deleteRemembering("SELECT ?", lowest.row);
+      this.deleteRemembering("evicted", "SELECT ?", lowest.row);
       if (lowest.order === rule.order) this.#advance(namespaceId, rule, lowest.score);
       evicted += 1;
     }

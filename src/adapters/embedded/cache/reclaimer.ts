@@ -76,7 +76,7 @@ export class CacheReclaimer implements Disposable {
             result: this.#invalidations.passStep(namespaceId, target, {
               after: after ?? 0,
               limit: rows,
-              remove: (row) => this.#scores.deleteRemembering("SELECT ?", row),
+              remove: (row) => this.#scores.deleteRemembering("invalidated", "SELECT ?", row),
             }),
           }),
           { deletes: true, durable: false },

@@ -2,6 +2,7 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { applyReport, type OutcomeReport } from "../../../domain/cache/feedback.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { CacheDetailCounters } from "../database/cache-details.ts";
 import { encodeRecord } from "../database/checksums.ts";
 import type { Database, Written } from "../database/database.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
@@ -18,6 +19,7 @@ interface ReportParts {
   readonly database: Database;
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
+  readonly details: CacheDetailCounters;
 }
 
 interface EntryAccess {
@@ -44,7 +46,7 @@ export class CacheReports {
     report: OutcomeReport,
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<Reported> {
-    const { database, namespaces, idempotencyRecords } = this.#parts;
+    const { database, details, namespaces, idempotencyRecords } = this.#parts;
     return database.write((): Written<Reported> => {
       const namespaceId = namespaces.find(scope);
       if (namespaceId === undefined) return { result: NOT_APPLIED };
@@ -54,6 +56,7 @@ export class CacheReports {
       const entry = row === undefined ? undefined : this.#entries.entryAt(row);
       const isStored = row !== undefined && entry?.createTime === report.createTime;
       idempotencyRecords.record(namespaceId, request, isStored, now);
+      details.add(namespaceId, `reports:${report.outcome}`, 1);
       return isStored ? this.#apply({ namespaceId, row, entry }, report, now) : { result: NOT_APPLIED };
     });
   }
@@ -67,7 +70,7 @@ export class CacheReports {
     report: OutcomeReport,
     now: number,
   ): Written<Reported> {
-    const { database } = this.#parts;
+    const { database, details } = this.#parts;
     const changed = applyReport(entry, report, now);
     if (changed === entry) return { result: { applied: true, quarantined: false } };
     database.run(
@@ -79,6 +82,7 @@ export class CacheReports {
     const isQuarantined = (one: CacheEntry): boolean => one.feedback?.quarantined === true;
     const quarantined = isQuarantined(changed) && !isQuarantined(entry);
     if (!quarantined) return { result: { applied: true, quarantined } };
+    details.add(namespaceId, "removed:quarantined", 1);
     // Without its vector: it must not take the place of others among the nearest.
     database.run(
       "UPDATE cache_entry SET vector = NULL, bytes = ? WHERE row = ?",

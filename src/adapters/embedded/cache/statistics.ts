@@ -4,9 +4,11 @@ import {
   LookupCounts,
   type NamespaceLookups,
 } from "../../../domain/cache/lookup-counts.ts";
+import { detailsFrom } from "../../../domain/cache/statistics.ts";
 import type { CacheStats } from "../../../ports/cache/cache-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../database/batched-writes.ts";
+import type { CacheDetailCounters } from "../database/cache-details.ts";
 import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import type { Database } from "../database/database.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
@@ -17,6 +19,7 @@ interface StatisticsParts {
   readonly namespaces: NamespaceIds;
   readonly invalidations: CacheInvalidations;
   readonly scores: EntryScores;
+  readonly details: CacheDetailCounters;
   readonly log: Log;
 }
 
@@ -69,6 +72,7 @@ export class CacheStatistics implements Disposable {
             now,
             namespaceId,
           );
+    const details = namespaceId === undefined ? new Map<string, number>() : this.#details(namespaceId, now);
     return {
       entryCount: Number(counter?.["entries"] ?? 0),
       byteCount: Number(counter?.["bytes"] ?? 0),
@@ -77,6 +81,7 @@ export class CacheStatistics implements Disposable {
       misses: Number(counter?.["misses"] ?? 0),
       stores: Number(counter?.["stores"] ?? 0),
       evictions: Number(counter?.["evictions"] ?? 0),
+      details: detailsFrom(details),
     };
   }
 
@@ -85,8 +90,27 @@ export class CacheStatistics implements Disposable {
     this.#lookups[Symbol.dispose]();
   }
 
-  #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): void {
-    const { database, namespaces, scores } = this.#parts;
+  /** With the entries that are still to be removed. */
+  #details(namespaceId: number, now: number): Map<string, number> {
+    const { database, details, invalidations } = this.#parts;
+    const counters = details.read(namespaceId);
+    const rows = database.first(
+      `SELECT sum(e.expire_time <= ?1) AS expired, sum(e.expire_time > ?1) AS others,
+         (SELECT count(*) FROM cache_entry e WHERE e.namespace_id = ?2 AND e.expire_time > ?1
+          ${invalidations.andValid(namespaceId)}) AS valid
+       FROM cache_entry e WHERE e.namespace_id = ?2`,
+      now,
+      namespaceId,
+    );
+    const add = (name: string, added: number): void =>
+      void counters.set(name, (counters.get(name) ?? 0) + added);
+    add("removed:expired", Number(rows?.["expired"] ?? 0));
+    add("removed:invalidated", Number(rows?.["others"] ?? 0) - Number(rows?.["valid"] ?? 0));
+    return counters;
+  }
+
+  #writeCounts({ scope, exactHits, semanticHits, misses, details: added, uses }: NamespaceLookups): void {
+    const { database, details, namespaces, scores } = this.#parts;
     const namespaceId = namespaces.find(scope);
     // Lookups create no namespace, and do not create a deleted one again.
     if (namespaceId === undefined) return;
@@ -99,6 +123,7 @@ export class CacheStatistics implements Disposable {
       semanticHits,
       misses,
     );
+    for (const [name, count] of added) details.add(namespaceId, name, count);
     scores.countUses(namespaceId, uses);
   }
 }

@@ -20,6 +20,7 @@ import type {
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
+import { CacheDetailCounters } from "../database/cache-details.ts";
 import { CacheInvalidations } from "../database/cache-invalidations.ts";
 import { decodeRecord, encodeRecord, encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
@@ -84,6 +85,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       idempotencyRecords,
       invalidations: this.#invalidations,
       scores: this.#scores,
+      details: new CacheDetailCounters(database),
       log,
     };
     this.#statistics = new CacheStatistics(parts);
@@ -130,6 +132,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       const recorded = this.#idempotencyRecords.replay(namespaceId, request, now);
       if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, entry, recorded, now) };
       this.#scores.deleteRemembering(
+        "expired",
         "SELECT row FROM cache_entry WHERE expire_time <= ? LIMIT ?",
         now,
         SWEEP_LIMIT,
@@ -313,6 +316,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       evicted,
       namespaceId,
     );
+    if (!replaced) this.#scores.countDead(namespaceId, id, now);
     if (isRefused) this.#scores.refuse(namespaceId, candidate);
     const row = isRefused ? undefined : this.#upsert(namespaceId, entry, vector);
     if (row !== undefined) this.#scores.write(namespaceId, row, rule, candidate);

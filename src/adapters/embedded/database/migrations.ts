@@ -134,6 +134,13 @@ CREATE TABLE cache_entry_stamp (
   knowledge TEXT
 ) STRICT;
 CREATE INDEX cache_entry_stamp_by_namespace ON cache_entry_stamp (namespace_id, row);
+-- Counters by name, beside those of cache_counter: see statistics.ts.
+CREATE TABLE cache_detail (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (namespace_id, name)
+) WITHOUT ROWID, STRICT;
 INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;

@@ -27,9 +27,22 @@ local function is_remembered(order)
   return order == '-' or order:sub(1, 8) == 'adaptive'
 end
 
+-- Counts an entry that is removed after it was invalidated or has expired.
+local function count_removal(id)
+  local expire_time = redis.call('ZSCORE', cache_expiry, id)
+  if not expire_time then return end
+  local fields = redis.call('HGET', cache_fields, id) or ''
+  if is_invalidated(invalidations_of(counters, cache_invalidations), fields:match('^%d+ %x+ (%S*) ')) then
+    redis.call('HINCRBY', counters, 'removed:invalidated', 1)
+  elseif tonumber(expire_time) <= tonumber(now) then
+    redis.call('HINCRBY', counters, 'removed:expired', 1)
+  end
+end
+
 -- Removes an entry and its fields from all keys, also when Redis has already expired the entry itself. may_return: its
 -- uses are remembered where its order admits by uses.
 local function remove_entry(id, may_return)
+  count_removal(id)
   local order, uses = usage_of(id)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
@@ -63,14 +76,12 @@ local function reclaim()
   local pass = redis.call('HMGET', counters, 'cache_pass', 'cache_cursor')
   local target, cursor = pass[1] or invalidations.text, pass[2] or '0'
   local scanned = redis.call('HSCAN', cache_fields, cursor, 'COUNT', STEP / 2)
-  local page, removed = scanned[2], 0
+  local page = scanned[2]
   for at = 1, #page, 2 do
     if is_invalidated(invalidations, page[at + 1]:match('^%d+ %x+ (%S*) ')) then
       remove_entry(page[at], true)
-      removed = removed + 1
     end
   end
-  if removed > 0 then redis.call('HINCRBY', counters, 'invalidated', removed) end
   if scanned[1] ~= '0' then
     redis.call('HSET', counters, 'cache_pass', target, 'cache_cursor', scanned[1])
     return true

@@ -4,6 +4,7 @@ if wrong then return wrong end
 redis.call('HINCRBY', counters, 'exact_hits', exact_hits)
 redis.call('HINCRBY', counters, 'semantic_hits', semantic_hits)
 redis.call('HINCRBY', counters, 'misses', misses)
+for _, detail in ipairs(details) do redis.call('HINCRBYFLOAT', counters, detail.name, detail.added) end
 if #uses == 0 then return { 'DONE' } end
 local rule = cjson.decode(redis.call('HGET', counters, 'cache_rule') or first_rule)
 local clock = clock_of_scores()

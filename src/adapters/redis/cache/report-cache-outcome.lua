@@ -16,7 +16,7 @@ local function write_entry()
     redis.call('HDEL', entry, 'v' .. redis.call('HGET', meta, 'generation'))
     local bytes = fields:match('^%d+')
     redis.call('HINCRBY', counters, 'cache_bytes', string.format('%d', plain_bytes - bytes))
-    redis.call('HINCRBY', counters, 'quarantined', 1)
+    redis.call('HINCRBY', counters, 'removed:quarantined', 1)
     fields = fields:gsub('^%d+', plain_bytes, 1)
   end
   fields = fields:gsub(' %[%d+', ' [' .. expire_time, 1)
@@ -37,7 +37,7 @@ if expected_version ~= '' and is_live(id) then
     if new_version ~= '' then write_entry() end
   end
 end
-redis.call('HINCRBY', counters, 'reports_' .. outcome, 1)
+redis.call('HINCRBY', counters, 'reports:' .. outcome, 1)
 redis.call('HINCRBY', meta, 'changes', 1)
 record(applied)
 return { 'DONE', applied }

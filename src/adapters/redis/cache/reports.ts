@@ -97,7 +97,7 @@ export class CacheReports {
         meta: namespace.partition.meta,
         entry: namespace.cacheEntry(report.entryId),
         id: report.entryId,
-        outcome: report.outcome.toLowerCase(),
+        outcome: report.outcome,
         expectedVersion: found?.version ?? "",
         newVersion: changes ? this.#newVersion() : "",
         etag: entry?.etag ?? "",

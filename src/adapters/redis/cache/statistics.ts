@@ -5,11 +5,12 @@ import {
   LookupCounts,
   type NamespaceLookups,
 } from "../../../domain/cache/lookup-counts.ts";
+import { detailsFrom } from "../../../domain/cache/statistics.ts";
 import type { CacheStats } from "../../../ports/cache/cache-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
 import type { Reply } from "../connection/client.ts";
-import { isText, listOf, numberOf } from "../connection/replies.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { rows } from "../connection/script.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
@@ -29,8 +30,8 @@ const STATS = defineNamespaceScript({
   libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: (reply): CacheStats | "again" => {
-    const [word, ...counted] = listOf(reply);
-    return isText(word, "AGAIN") ? "again" : statsOf(counted);
+    const [word, entries, counted] = listOf(reply);
+    return isText(word, "AGAIN") ? "again" : statsOf(numberOf(entries), countersOf(listOf(counted)));
   },
 });
 const COUNT = defineNamespaceScript({
@@ -39,6 +40,7 @@ const COUNT = defineNamespaceScript({
   effect: "writes",
   arguments: [
     ...(["exactHits", "semanticHits", "misses", "firstRule"] as const),
+    rows("details", ["name", "added"]),
     rows("uses", ["id", "count", "lastUse"]),
   ],
   reply: () => undefined,
@@ -81,7 +83,7 @@ export class CacheStatistics implements AsyncDisposable {
         script: STATS,
         input: (namespace) => cacheInput(namespace, now),
       });
-      if (stats !== "again") return stats ?? statsOf([]);
+      if (stats !== "again") return stats ?? statsOf(0, new Map());
     }
     throw tooMuchToRemove();
   }
@@ -97,13 +99,21 @@ export class CacheStatistics implements AsyncDisposable {
   }
 
   /** Lookups create no namespace, and do not create a deleted one again. */
-  async #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): Promise<void> {
+  async #writeCounts({
+    scope,
+    exactHits,
+    semanticHits,
+    misses,
+    details,
+    uses,
+  }: NamespaceLookups): Promise<void> {
     await this.#namespaces.run(scope, {
       script: COUNT,
       input: (namespace) => ({
         // The script compares no expire times.
         ...cacheInput(namespace, 0),
         ...{ exactHits, semanticHits, misses },
+        details: [...details].map(([name, added]) => ({ name, added })),
         ...SCORE_LIMITS,
         firstRule: packRule(ruleOf("lru")),
         uses: [...uses].map(([id, { count, lastUseTime }]) => ({ id, count, lastUse: lastUseTime })),
@@ -112,16 +122,25 @@ export class CacheStatistics implements AsyncDisposable {
   }
 }
 
-/** In the order of read-cache-stats.lua; zeros where nothing was counted. */
-function statsOf(counted: readonly Reply[]): CacheStats {
-  const [
-    entryCount = 0,
-    byteCount = 0,
-    exactHits = 0,
-    semanticHits = 0,
-    misses = 0,
-    stores = 0,
-    evictions = 0,
-  ] = counted.map(numberOf);
-  return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
+/** Names and values, alternately. */
+function countersOf(flat: readonly Reply[]): Map<string, number> {
+  const counters = new Map<string, number>();
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    counters.set(textOf(flat[at]) ?? "", numberOf(flat[at + 1]));
+  }
+  return counters;
+}
+
+function statsOf(entryCount: number, counters: ReadonlyMap<string, number>): CacheStats {
+  const value = (name: string): number => counters.get(name) ?? 0;
+  return {
+    entryCount,
+    byteCount: value("cache_bytes"),
+    exactHits: value("exact_hits"),
+    semanticHits: value("semantic_hits"),
+    misses: value("misses"),
+    stores: value("stores"),
+    evictions: value("evictions"),
+    details: detailsFrom(counters),
+  };
 }

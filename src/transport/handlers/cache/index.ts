@@ -1,5 +1,6 @@
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import type { CacheStore } from "../../../ports/cache/cache-store.ts";
+import type { EvictionMetrics, FeedbackMetrics, Metrics } from "../../../ports/metrics.ts";
 import type { CachePolicyPorts } from "../../../services/cache/cache-policy.ts";
 import type { LookupCachePorts } from "../../../services/cache/lookup-cache.ts";
 import type { StoreCacheEntryPorts } from "../../../services/cache/store-cache-entry.ts";
@@ -18,7 +19,10 @@ import { updateCachePolicyHandler } from "./update-cache-policy.ts";
 /** The ports of all use cases of CacheService. */
 export type CachePorts = Omit<LookupCachePorts, "store"> &
   Omit<StoreCacheEntryPorts, "store"> &
-  CachePolicyPorts & { readonly store: CacheStore };
+  CachePolicyPorts & {
+    readonly store: CacheStore;
+    readonly metrics: Metrics & EvictionMetrics & FeedbackMetrics;
+  };
 
 /** CacheService. Each handler converts the request, calls one use case, and converts its output. */
 export function cacheHandlers(ports: CachePorts): ServedService {

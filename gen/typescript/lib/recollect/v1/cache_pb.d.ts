@@ -1730,7 +1730,7 @@ export declare const GetCacheStatsRequestSchema: GenMessage<GetCacheStatsRequest
  */
 export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsResponse"> & {
   /**
-   * Entries that can be served.
+   * Entries that are stored and have neither expired nor been invalidated; quarantined ones are included.
    *
    * @generated from field: int32 entry_count = 1;
    */
@@ -1785,6 +1785,70 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
    * @generated from field: int32 max_entries = 8;
    */
   maxEntries: number;
+
+  /**
+   * Misses by reason; in the order of the reasons, without those that did not occur.
+   *
+   * @generated from field: repeated recollect.v1.GetCacheStatsResponse.MissCount misses_by_reason = 9;
+   */
+  missesByReason: GetCacheStatsResponse_MissCount[];
+
+  /**
+   * For which reasons the guard refused the nearest entry (misses with reason GUARD); a miss may have several.
+   *
+   * @generated from field: repeated recollect.v1.GetCacheStatsResponse.GuardCount guard_refusals = 10;
+   */
+  guardRefusals: GetCacheStatsResponse_GuardCount[];
+
+  /**
+   * What generating the served answers had cost, once for each time that one was served: the sum of CacheEntry.usage, of
+   * each answer at most a day and a million dollars.
+   *
+   * @generated from field: recollect.v1.GetCacheStatsResponse.Savings saved = 11;
+   */
+  saved?: GetCacheStatsResponse_Savings | undefined;
+
+  /**
+   * Entries that expired.
+   *
+   * @generated from field: int64 expirations = 12;
+   */
+  expirations: bigint;
+
+  /**
+   * Entries that were invalidated before they expired (InvalidateCache).
+   *
+   * @generated from field: int64 invalidations = 13;
+   */
+  invalidations: bigint;
+
+  /**
+   * Entries that were quarantined (ReportCacheOutcome).
+   *
+   * @generated from field: int64 quarantines = 14;
+   */
+  quarantines: bigint;
+
+  /**
+   * Reports that an answer was right.
+   *
+   * @generated from field: int64 correct_reports = 15;
+   */
+  correctReports: bigint;
+
+  /**
+   * Reports that an answer was wrong.
+   *
+   * @generated from field: int64 incorrect_reports = 16;
+   */
+  incorrectReports: bigint;
+
+  /**
+   * Reports that an answer was outdated.
+   *
+   * @generated from field: int64 stale_reports = 17;
+   */
+  staleReports: bigint;
 };
 
 /**
@@ -1792,6 +1856,101 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
  * Use `create(GetCacheStatsResponseSchema)` to create a new message.
  */
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
+
+/**
+ * Misses for one reason.
+ *
+ * @generated from message recollect.v1.GetCacheStatsResponse.MissCount
+ */
+export declare type GetCacheStatsResponse_MissCount = Message<"recollect.v1.GetCacheStatsResponse.MissCount"> & {
+  /**
+   * The reason.
+   *
+   * @generated from field: recollect.v1.LookupCacheResponse.Miss.Reason reason = 1;
+   */
+  reason: LookupCacheResponse_Miss_Reason;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message recollect.v1.GetCacheStatsResponse.MissCount.
+ * Use `create(GetCacheStatsResponse_MissCountSchema)` to create a new message.
+ */
+export declare const GetCacheStatsResponse_MissCountSchema: GenMessage<GetCacheStatsResponse_MissCount>;
+
+/**
+ * Refusals of the guard for one reason.
+ *
+ * @generated from message recollect.v1.GetCacheStatsResponse.GuardCount
+ */
+export declare type GetCacheStatsResponse_GuardCount = Message<"recollect.v1.GetCacheStatsResponse.GuardCount"> & {
+  /**
+   * The reason.
+   *
+   * @generated from field: recollect.v1.GuardReason reason = 1;
+   */
+  reason: GuardReason;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message recollect.v1.GetCacheStatsResponse.GuardCount.
+ * Use `create(GetCacheStatsResponse_GuardCountSchema)` to create a new message.
+ */
+export declare const GetCacheStatsResponse_GuardCountSchema: GenMessage<GetCacheStatsResponse_GuardCount>;
+
+/**
+ * The cost of answers that were not generated again.
+ *
+ * @generated from message recollect.v1.GetCacheStatsResponse.Savings
+ */
+export declare type GetCacheStatsResponse_Savings = Message<"recollect.v1.GetCacheStatsResponse.Savings"> & {
+  /**
+   * Tokens of prompts.
+   *
+   * @generated from field: int64 prompt_tokens = 1;
+   */
+  promptTokens: bigint;
+
+  /**
+   * Tokens of answers.
+   *
+   * @generated from field: int64 completion_tokens = 2;
+   */
+  completionTokens: bigint;
+
+  /**
+   * Time until the answers were complete.
+   *
+   * @generated from field: google.protobuf.Duration generation_time = 3;
+   */
+  generationTime?: Duration | undefined;
+
+  /**
+   * The price in US dollars.
+   *
+   * @generated from field: double cost_usd = 4;
+   */
+  costUsd: number;
+};
+
+/**
+ * Describes the message recollect.v1.GetCacheStatsResponse.Savings.
+ * Use `create(GetCacheStatsResponse_SavingsSchema)` to create a new message.
+ */
+export declare const GetCacheStatsResponse_SavingsSchema: GenMessage<GetCacheStatsResponse_Savings>;
 
 /**
  * How the cache of one namespace behaves, where that differs from the settings of the server.
