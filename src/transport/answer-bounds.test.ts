@@ -115,6 +115,7 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "CacheService.ListCacheEntries": "max_answer_bytes",
   "CacheService.DeleteCacheEntry": 0,
   "CacheService.InvalidateCache": NUMBERS,
+  "CacheService.ReportCacheOutcome": NUMBERS,
   "CacheService.GetCacheStats": NUMBERS,
   "CacheService.GetCachePolicy": NUMBERS,
   "CacheService.UpdateCachePolicy": NUMBERS,
