@@ -35,7 +35,8 @@ export const CACHE = {
     unset: "0.5, or similarity_threshold where that is lower",
     reloadable: true,
     description:
-      "The same for prompts whose words all align; equal to similarity_threshold switches the difference off.",
+      "The same for prompts whose words all align. A pair in which the guard finds no conflict at any strictness may be below " +
+      "similarity_threshold by 8 % of the difference. Equal to similarity_threshold switches both off.",
   }),
   cacheGuard: setting({
     env: "CACHE_GUARD",

@@ -17,7 +17,18 @@ const WH =
 const HOW_TO = wordTokens("how to");
 const QUESTIONS = QUESTION_FRAMES.map(([frame, words]) => ({ frame, tokens: wordTokens(words) }));
 
-const PHRASAL = PHRASES.map(([words, target]) => ({ words, tokens: wordTokens(target.join(" ")) }));
+/** Words that are replaced by others, or dropped. */
+interface Phrase {
+  readonly words: readonly string[];
+  readonly tokens: readonly Token[];
+}
+
+const BY_FIRST_WORD = new Map<string, Phrase[]>();
+for (const [words, target] of [...EMPTY_PHRASES.map((words) => [words, []] as const), ...PHRASES]) {
+  const phrase = { words, tokens: target.length === 0 ? [] : wordTokens(target.join(" ")) };
+  const first = words[0] ?? "";
+  BY_FIRST_WORD.set(first, [...(BY_FIRST_WORD.get(first) ?? []), phrase]);
+}
 
 function wordTokens(text: string): readonly Token[] {
   return text.split(" ").map((word) => ({ kind: "word", text: word, unit: "", capital: false }));
@@ -39,7 +50,8 @@ export function withoutCourtesy(raw: readonly Token[]): Token[] {
     const last = kept.at(-1);
     const opens = dropped || last === undefined || last.kind === "stop" || last.kind === "pause";
     const isWord = token.kind === "word";
-    const courtesy = opens && isWord ? frameLength(tokens, at, COURTESY) : 0;
+    const words = opens && isWord ? wordsAt(tokens, at) : "";
+    const courtesy = words === "" ? 0 : frameLength(words, COURTESY);
     if (courtesy > 0) {
       const asks = tokens.slice(at, at + courtesy).some(({ text }) => ASKING.has(text));
       at += courtesy;
@@ -50,8 +62,8 @@ export function withoutCourtesy(raw: readonly Token[]): Token[] {
       dropped = true;
       continue;
     }
-    const question = opens && isWord && WH.test(token.text) ? questionAt(tokens, at) : undefined;
-    const frame = opens && isWord && question === undefined ? frameLength(tokens, at, REQUEST_FRAMES) : 0;
+    const question = words !== "" && WH.test(token.text) ? questionAt(words) : undefined;
+    const frame = words !== "" && question === undefined ? frameLength(words, REQUEST_FRAMES) : 0;
     if (question !== undefined) {
       kept.push(...question.tokens);
       at += question.length;
@@ -59,14 +71,10 @@ export function withoutCourtesy(raw: readonly Token[]): Token[] {
       if (asksHow(tokens, at, at + frame)) kept.push(...HOW_TO);
       at += frame;
     } else {
-      const skipped = isWord ? phraseLength(tokens, at, EMPTY_PHRASES) : 0;
-      const phrase =
-        skipped === 0 && isWord
-          ? PHRASAL.find(({ words }) => phraseLength(tokens, at, [words]) > 0)
-          : undefined;
-      if (phrase !== undefined) kept.push(...phrase.tokens);
-      else if (skipped === 0) kept.push(token);
-      at += Math.max(skipped, phrase?.words.length ?? 1);
+      const phrase = isWord ? phraseAt(tokens, at) : undefined;
+      if (phrase === undefined) kept.push(token);
+      else kept.push(...phrase.tokens);
+      at += phrase?.words.length ?? 1;
     }
     dropped = false;
   }
@@ -74,27 +82,22 @@ export function withoutCourtesy(raw: readonly Token[]): Token[] {
 }
 
 function questionAt(
-  tokens: readonly Token[],
-  at: number,
+  words: string,
 ): { readonly tokens: readonly Token[]; readonly length: number } | undefined {
-  const words = wordsAt(tokens, at);
-  for (const { frame, tokens: asked } of QUESTIONS) {
-    const match = frame.exec(words)?.[0];
-    if (match !== undefined && match !== "") return { tokens: asked, length: match.split(" ").length - 1 };
+  for (const { frame, tokens } of QUESTIONS) {
+    const length = frameLength(words, frame);
+    if (length > 0) return { tokens, length };
   }
   return undefined;
 }
 
-/** Number of tokens that one of the frames matches at this place, 0 for none. */
-function frameLength(tokens: readonly Token[], at: number, frames: readonly RegExp[]): number {
-  const words = wordsAt(tokens, at);
-  for (const frame of frames) {
-    const match = frame.exec(words)?.[0];
-    if (match !== undefined && match !== "") return match.split(" ").length - 1;
-  }
-  return 0;
+/** Number of tokens that a frame matches at the beginning, 0 for none. */
+function frameLength(words: string, frame: RegExp): number {
+  const match = frame.exec(words)?.[0] ?? "";
+  return match === "" ? 0 : match.split(" ").length - 1;
 }
 
+/** The words from a place on, each followed by a space. */
 function wordsAt(tokens: readonly Token[], at: number): string {
   let words = "";
   for (let next = at; next < at + MAX_FRAME; next++) {
@@ -123,14 +126,7 @@ export function isGenericYou(tokens: readonly Token[], at: number): boolean {
   return true;
 }
 
-function phraseLength(tokens: readonly Token[], at: number, phrases: readonly (readonly string[])[]): number {
-  for (const phrase of phrases) {
-    if (
-      phrase[0] === tokens[at]?.text &&
-      phrase.every((word, offset) => tokens[at + offset]?.text === word)
-    ) {
-      return phrase.length;
-    }
-  }
-  return 0;
+function phraseAt(tokens: readonly Token[], at: number): Phrase | undefined {
+  const phrases = BY_FIRST_WORD.get(tokens[at]?.text ?? "");
+  return phrases?.find(({ words }) => words.every((word, offset) => tokens[at + offset]?.text === word));
 }

@@ -8,6 +8,7 @@ import {
   capitalsCarryMeaning,
   HOW_MUCH,
   isContentWord,
+  isPastForm,
   isVerbAt,
   nameAt,
   readObligation,
@@ -22,7 +23,6 @@ import {
   EMPTY_WORDS,
   ENQUIRIES,
   INVARIANT_PARTICIPLES,
-  IRREGULAR_PASTS,
   MODALS,
   NEGATIONS,
   PARTICLES,
@@ -342,7 +342,7 @@ class EnglishReader {
   /** "My card got blocked" is a passive. */
   #takeGetPassive({ text, next }: Word): boolean {
     if (!/^(?:get|gets|got|getting|gotten)$/.test(text) || next?.kind !== "word") return false;
-    if (!/..ed$/.test(next.text) && !IRREGULAR_PASTS.has(next.text)) return false;
+    if (!isPastForm(next.text)) return false;
     if (text === "got") this.#modality.add("past");
     this.#endPhrase();
     this.#passive.be = this.#items.length;
@@ -375,17 +375,18 @@ class EnglishReader {
     this.#push(/^[a-z]*$/.test(text) ? "word" : "foreign", shown, stemWord(shown), at);
   }
 
-  #readTenseOfVerb({ text, at, isName, previous }: Word): void {
-    const pastForm =
-      IRREGULAR_PASTS.has(text) ||
-      (text.length > 3 && /[^e]ed$/.test(text)) ||
-      (this.#passive.be >= 0 && INVARIANT_PARTICIPLES.has(text));
+  #readTenseOfVerb({ text, at, isName, previous, next }: Word): void {
+    const pastForm = isPastForm(text) || (this.#passive.be >= 0 && INVARIANT_PARTICIPLES.has(text));
     const subject = this.#items.at(-1);
     const acts =
       subject?.at === at - 1 &&
       !isName &&
       this.#passive.be < 0 &&
       !AUXILIARIES.has(this.#tokens[at - 2]?.text ?? "");
+    // "Who won?", "which team wins?", "I used to smoke"
+    const asksSubject = (previous?.text === "who" || this.#front >= 0) && this.#passive.be < 0 && !isName;
+    if (asksSubject && (pastForm || text.endsWith("s"))) this.#modality.add(pastForm ? "past" : "present");
+    if (text === "used" && next?.text === "to" && this.#passive.be < 0) this.#modality.add("past");
     if (pastForm && !isName) {
       if (this.#passive.be >= 0 && this.#passive.verb < 0) this.#passive.verb = this.#items.length;
       if (acts && (subject.kind === "pronoun" || subject.kind === "name")) this.#modality.add("past");

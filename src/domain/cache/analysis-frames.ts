@@ -3,12 +3,13 @@
  * number. They change no answer, or say only that the rest is to be done.
  */
 
-function frames(...patterns: string[]): readonly RegExp[] {
-  return patterns.map((pattern) => {
-    const filled = pattern.replace(/<([a-z]+)>/g, (_, name: string) => `(?:${PARTS[name]})`);
-    // Each space is that of the word before it, so that a match ends behind a whole word.
-    return new RegExp(`^(?:${filled})`);
-  });
+/** One expression for all: the first that matches counts. */
+function frames(...patterns: string[]): RegExp {
+  const filled = patterns.map((pattern) =>
+    pattern.replace(/<([a-z]+)>/g, (_, name: string) => `(?:${PARTS[name]})`),
+  );
+  // Each space is that of the word before it, so that a match ends behind a whole word.
+  return new RegExp(`^(?:${filled.join("|")})`);
 }
 
 const PARTS: Readonly<Record<string, string>> = {

@@ -1,6 +1,9 @@
 import type { Token } from "./analysis-tokens.ts";
 import {
+  AUXILIARIES,
+  CONNECTORS,
   DAYS,
+  EMPTY_WORDS,
   MONTHS,
   ORDINALS,
   POWERS,
@@ -188,6 +191,12 @@ function number(value: string, unit: string): Token {
   return { kind: "number", text: value, unit, capital: false };
 }
 
+function isNoun(word: string): boolean {
+  return ![SMALL_NUMBERS, POWERS, UNITS, SHORT_UNITS, EMPTY_WORDS, CONNECTORS, AUXILIARIES].some((words) =>
+    words.has(word),
+  );
+}
+
 function isPer(token: Token | undefined): boolean {
   return token?.text === "per" || token?.text === "a" || token?.text === "each";
 }
@@ -203,7 +212,10 @@ function readNumberWords(tokens: readonly Token[], at: number): { value: number;
     const before = tokens[at - 1]?.text ?? "";
     // "The red one" and "which one" are pronouns, "one of them" is a choice.
     const red = /^(?:the|a|an|this|that|my|your|his|her|our)$/.test(tokens[at - 2]?.text ?? "");
-    if (ONE_IS_PRONOUN.has(before) || follower?.text === "of" || red) return undefined;
+    // "One example" is "an example".
+    const article =
+      follower?.kind === "word" && isNoun(follower.text) && !/^(?:plus|times|minus)$/.test(before);
+    if (ONE_IS_PRONOUN.has(before) || follower?.text === "of" || red || article) return undefined;
   }
   let total = 0;
   let current = 0;

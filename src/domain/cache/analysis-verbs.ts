@@ -18,6 +18,11 @@ export function isVerbAt(tokens: readonly Token[], at: number): boolean {
   );
 }
 
+/** Whether a word looks like a past form or a past participle. */
+export function isPastForm(word: string): boolean {
+  return IRREGULAR_PASTS.has(word) || (word.length > 3 && /[^e]ed$/.test(word));
+}
+
 /** Whether a word that carries meaning of its own follows. */
 export function isContentWord(token: Token | undefined): boolean {
   return (

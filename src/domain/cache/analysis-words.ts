@@ -442,7 +442,7 @@ midnight: midnight
 
 /** Words of courtesy or hesitation; removed everywhere. */
 export const FILLERS = list(
-  `please kindly thanks hi hello hey dear actually basically just really very quite so well um uh okay simply maybe perhaps also
+  `please kindly thanks actually basically just really very quite so well um uh okay simply maybe perhaps also
   too honestly literally currently possibly anyway however therefore unfortunately sadly luckily hopefully somehow apparently
   obviously definitely certainly surely`,
 );

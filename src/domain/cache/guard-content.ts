@@ -82,8 +82,10 @@ export function compareContent(
   lexicon: Lexicon,
 ): ContentConflict | undefined {
   if (leftOver.length > 0 && rightOver.length > 0) {
-    const differing = Math.max(leftOver.length, rightOver.length) + alignment.related;
-    return differing > MAX_SUBSTITUTED ? undefined : { reason: "SUBSTITUTION", from: "balanced" };
+    const exchanged = Math.max(leftOver.length, rightOver.length);
+    if (exchanged + alignment.related > MAX_SUBSTITUTED) return undefined;
+    // One word for another is another question; two for two may be the same one in other words.
+    return { reason: "SUBSTITUTION", from: exchanged === 1 ? "balanced" : "strict" };
   }
   const restricting = [
     ...leftOver.filter((item) => isRestricting(item, left.items, lexicon)),

@@ -20,6 +20,9 @@ const ASKED = "How do I reset a forgotten account password?";
 const ALIGNED = "how do i reset the forgotten account password";
 /** The guard accepts it, but words are left over on both sides. */
 const REWORDED = "Which steps recover lost login credentials?";
+const AT_CLOSED = { strictness: "closed" } as const;
+/** Only the strictness `balanced` and above refuse it. */
+const DETAILED = "How do I reset a forgotten guest account password?";
 /** The guard refuses it. */
 const VETOED = "How do I reset 3 forgotten account passwords?";
 
@@ -63,8 +66,10 @@ describe("decideSemantic", () => {
   });
 
   it.each([
-    ["reworded prompt at the threshold", REWORDED, 0.85, {}, "hit"],
-    ["reworded prompt below the threshold", REWORDED, 0.84, {}, "BELOW_THRESHOLD"],
+    ["reworded prompt a little below the threshold", REWORDED, 0.83, {}, "hit"],
+    ["reworded prompt below that", REWORDED, 0.82, {}, "BELOW_THRESHOLD"],
+    ["prompt with a detail more, at the threshold", DETAILED, 0.85, AT_CLOSED, "hit"],
+    ["prompt with a detail more, below it", DETAILED, 0.84, AT_CLOSED, "BELOW_THRESHOLD"],
     ["aligned prompt at the aligned threshold", ALIGNED, 0.5, {}, "hit"],
     ["aligned prompt below the aligned threshold", ALIGNED, 0.49, {}, "BELOW_THRESHOLD"],
     [
@@ -80,7 +85,7 @@ describe("decideSemantic", () => {
     [
       "reworded prompt over a floor that is too low to matter",
       REWORDED,
-      0.84,
+      0.82,
       { floor: 0.1 },
       "BELOW_THRESHOLD",
     ],

@@ -394,7 +394,8 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   /**
    * A hard floor: the minimum cosine similarity of any match by meaning, 0 to 1, whether or not the words of both prompts
    * all align. It can only raise the thresholds of the server, which apply as well: CACHE_SIMILARITY_THRESHOLD (by default
-   * that of the model of the vectors), and cache.aligned_threshold (0.50 unless set) for a pair whose words all align. An
+   * that of the model of the vectors), and cache.aligned_threshold (0.50 unless set) for a pair whose words all align; a pair without any conflict, even for
+   * the strictest guard, may be below the first by 8 % of the way to the second (0.822 for 0.85). An
    * exact match needs no similarity.
    *
    * @generated from field: optional float threshold = 2;
