@@ -137,7 +137,7 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
     expect(calls.scripts).toBe(10);
     expect(await reasonOf(namespaces.pipeline(scope, () => [["PING"]]))).toBe("STORE_UNAVAILABLE");
     // A read of an entry replies with the namespaceId instead.
-    const reads = answering(() => [Buffer.from("1"), [reads.number()]]);
+    const reads = answering(() => [Buffer.from("1"), [null], [0], [reads.number()]]);
     const cache = cacheOn(reads.client);
     expect(await reasonOf(findEntry(cache, scope, "e1", NOW))).toBe("STORE_UNAVAILABLE");
     const nearest = findNearest(cache, scope, { fingerprint: "f", vector: vectorOf(1), limit: 1 }, NOW);

@@ -42,6 +42,8 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "GetCacheStats",
     "GetCachePolicy",
     "UpdateCachePolicy",
+    "InvalidateCache",
+    "ReportCacheOutcome",
   ],
   "recollect.v1.OperationsService": [
     "GetServerInfo",
@@ -280,7 +282,7 @@ describe("invalid requests", () => {
     expect(refusal.fields).toContain(path);
   });
 
-  it("refuses a response over 1 MiB and a TTL over a day", async () => {
+  it("refuses a response over 1 MiB and a TTL over a year", async () => {
     const request = {
       prompt: { prompt: { case: "text" as const, value: "q" } },
       origin: { case: "scope" as const, value: { model: "m" } },
@@ -290,7 +292,7 @@ describe("invalid requests", () => {
     );
     expect(large.fields).toEqual(["response"]);
     const long = await refusalOf(
-      app.cache.storeCacheEntry({ ...request, response: "x", ttl: { seconds: 86_401n } }),
+      app.cache.storeCacheEntry({ ...request, response: "x", ttl: { seconds: BigInt(365 * 86_400 + 1) } }),
     );
     expect(long.fields).toEqual(["ttl"]);
   });

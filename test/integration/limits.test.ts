@@ -53,6 +53,7 @@ const OPTIONS: LimitsOptions = {
     "recollect.v1.GetCacheEntryRequest": { id: "e" },
     "recollect.v1.DeleteCacheEntryRequest": { id: "e" },
     "recollect.v1.UpdateCachePolicyRequest": { policy: {} },
+    "recollect.v1.ReportCacheOutcomeRequest": { decisionId: "d", outcome: 1 },
   },
   patterns: {
     "^([a-z0-9][a-z0-9._-]{0,62})?$": { fits: `0${"a._-".repeat(15)}zz`, unfit: "a".repeat(64) },

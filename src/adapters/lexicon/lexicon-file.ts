@@ -57,13 +57,16 @@ function damaged(cause?: unknown): Error {
 function numbers(section: Buffer | undefined): Uint32Array {
   if (section === undefined) throw damaged();
   const values = new Uint32Array(section.length / 3);
-  for (let at = 0; at < values.length; at += 1) values[at] = section.readUIntLE(at * 3, 3);
+  for (let at = 0, byte = 0; at < values.length; at += 1, byte += 3) {
+    const [low = 0, middle = 0, high = 0] = [section[byte], section[byte + 1], section[byte + 2]];
+    values[at] = low | (middle << 8) | (high << 16);
+  }
   return values;
 }
 
 function starts(counts: Buffer | undefined): Uint32Array {
   if (counts === undefined) throw damaged();
   const sums = new Uint32Array(counts.length + 1);
-  for (const [at, count] of counts.entries()) sums[at + 1] = (sums[at] ?? 0) + count;
+  for (let at = 0; at < counts.length; at += 1) sums[at + 1] = (sums[at] ?? 0) + (counts[at] ?? 0);
   return sums;
 }

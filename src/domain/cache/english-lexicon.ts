@@ -18,7 +18,7 @@ export interface LexiconTables {
   readonly shares: Uint8Array;
   readonly hypernyms: Lists;
   readonly related: Lists;
-  /** Pairs of words. */
+  /** Pairs of words, sorted, the smaller number first. */
   readonly antonyms: Uint32Array;
   readonly derivations: Uint32Array;
   /** Of each word: its place in {@link PARTS}; others: unknown. */
@@ -47,25 +47,23 @@ const SUFFIXES: readonly (readonly [string, string])[] = [
   ["est", "e"],
 ];
 
-/** Pairs of word numbers in one number. */
-const PAIR = 2 ** 24;
-
 export class EnglishLexicon implements Lexicon {
   readonly #tables: LexiconTables;
   readonly #places = new Map<string, number>();
-  readonly #antonyms: ReadonlySet<number>;
-  readonly #derivations: ReadonlySet<number>;
 
   constructor(tables: LexiconTables) {
     this.#tables = tables;
-    for (const [place, word] of tables.words.entries()) this.#places.set(word, place);
-    this.#antonyms = pairSet(tables.antonyms);
-    this.#derivations = pairSet(tables.derivations);
+    const { starts } = tables.senses;
+    // Only words with senses: a map of all takes three times as long to make.
+    for (let place = 0; place < tables.words.length; place += 1) {
+      if (starts[place] !== starts[place + 1]) this.#places.set(tables.words[place] ?? "", place);
+    }
   }
 
   level(word: string): number | undefined {
-    const place = this.#places.get(word);
-    const level = place === undefined ? UNLISTED : this.#tables.levels[place];
+    const { words, levels } = this.#tables;
+    const place = search(words.length, (at) => (words[at] ?? "") < word);
+    const level = words[place] === word ? levels[place] : UNLISTED;
     return level === UNLISTED ? undefined : level;
   }
 
@@ -81,9 +79,9 @@ export class EnglishLexicon implements Lexicon {
     const [ones, others] = [this.#lemmas(one), this.#lemmas(other)];
     const pairs = ones.flatMap((a) => others.map((b) => [a, b] as const));
     if (pairs.some(([a, b]) => a === b)) return "synonym";
-    if (pairs.some((pair) => this.#antonyms.has(pairKey(...pair)))) return "antonym";
+    if (pairs.some((pair) => hasPair(this.#tables.antonyms, ...pair))) return "antonym";
     if (pairs.some(([a, b]) => this.#shareSense(a, b))) return "synonym";
-    if (pairs.some((pair) => this.#derivations.has(pairKey(...pair)) || this.#areRelated(...pair)))
+    if (pairs.some((pair) => hasPair(this.#tables.derivations, ...pair) || this.#areRelated(...pair)))
       return "derivation";
     if (pairs.some(([a, b]) => this.#isHypernym(a, b) || this.#isHypernym(b, a))) return "hypernym";
     return pairs.some(([a, b]) => this.#areSiblings(a, b)) ? "sibling" : undefined;
@@ -94,7 +92,7 @@ export class EnglishLexicon implements Lexicon {
     const places = new Set<number>();
     const add = (form: string | undefined): void => {
       const place = form === undefined ? undefined : this.#places.get(form);
-      if (place !== undefined && this.#sensesOf(place).length > 0) places.add(place);
+      if (place !== undefined) places.add(place);
     };
     add(word);
     add(IRREGULAR_PASTS.get(word));
@@ -146,12 +144,23 @@ function list({ starts, values }: Lists, at: number): Uint32Array {
   return values.subarray(starts[at], starts[at + 1]);
 }
 
-function pairKey(one: number, other: number): number {
-  return one < other ? one * PAIR + other : other * PAIR + one;
+/** The first place, of so many in order, that is not before what is looked for. */
+function search(length: number, isBefore: (place: number) => boolean): number {
+  let [from, to] = [0, length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (isBefore(middle)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
-function pairSet(pairs: Uint32Array): Set<number> {
-  const set = new Set<number>();
-  for (let at = 0; at < pairs.length; at += 2) set.add(pairKey(pairs[at] ?? 0, pairs[at + 1] ?? 0));
-  return set;
+/** Whether sorted pairs, each with its smaller number first, contain this one. */
+function hasPair(pairs: Uint32Array, one: number, other: number): boolean {
+  const [low, high] = one < other ? [one, other] : [other, one];
+  const place = search(pairs.length / 2, (at) => {
+    const first = pairs[at * 2] ?? 0;
+    return first < low || (first === low && (pairs[at * 2 + 1] ?? 0) < high);
+  });
+  return pairs[place * 2] === low && pairs[place * 2 + 1] === high;
 }

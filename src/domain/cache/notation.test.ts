@@ -97,6 +97,10 @@ describe("readNotation", () => {
     expect(texts("    cancel my order")).toEqual([]);
   });
 
+  it("finds nothing between back-ticks around white space", () => {
+    expect(readNotation("What is `\n` here?")).toEqual([]);
+  });
+
   it("accepts any text, and is deterministic", () => {
     const marks = fc.string({
       unit: fc.constantFrom(..."\"'`*_()[]{}<>!?.,;:-+=/\\|&$#@%^~ \n\tab1AB\u00b2\u2082\u00bd\ue000\ud800"),

@@ -71,7 +71,8 @@ function notationOf(folded: string, context: WritingContext): Notation[] {
   readEscapedSpaces(text, found);
   text = takePayload(text, context, found);
   readChunks(text, context, found);
-  return found;
+  // Back-ticks around white space alone hold no code.
+  return found.filter((piece) => piece.text !== "");
 }
 
 const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
