@@ -28,6 +28,7 @@ export async function replay(
       embedder: undefined,
       log: { warn: say, error: say, info: quiet, debug: quiet },
       metrics: {
+        cacheRemoved: quiet,
         storeDamaged: quiet,
         storeRepaired: quiet,
         observeStoreDisk: () => quiet,

@@ -38,7 +38,7 @@ export interface FeedbackMetrics {
 
 /** Metrics of storing an answer; by the same rules. */
 export interface EvictionMetrics {
-  /** Unexpired entries were evicted. */
+  /** Unexpired entries were evicted to make room. */
   cacheEvicted(count: number): void;
   /** An answer was not stored; the reason as in the API. */
   cacheEntryNotStored(reason: string): void;
@@ -60,8 +60,14 @@ export interface GuardOff {
   readonly namespaces: number;
 }
 
+/** Metrics of what every store removes; by the same rules. */
+export interface RemovalMetrics {
+  /** Cache entries were removed after they expired or were invalidated. */
+  cacheRemoved(reason: "expired" | "invalidated", count: number): void;
+}
+
 /** Metrics of a store; by the same rules. */
-export interface StoreMetrics {
+export interface StoreMetrics extends RemovalMetrics {
   /** The number of damaged parts of the stored data. */
   storeDamaged(parts: number): void;
   /** Damaged parts that have been rebuilt. */
@@ -79,7 +85,7 @@ export interface StoreDisk {
 }
 
 /** Metrics of Redis as the store; by the same rules. */
-export interface RedisMetrics {
+export interface RedisMetrics extends RemovalMetrics {
   /** The number of Redis settings with which acknowledged writes may be lost. */
   storeRisks(count: number): void;
   /** A record was long enough for compression; equal numbers when that did not make it shorter. */

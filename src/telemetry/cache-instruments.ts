@@ -1,9 +1,10 @@
-import { type Meter, ValueType } from "@opentelemetry/api";
+import { type Counter, type Meter, ValueType } from "@opentelemetry/api";
 import type { FeedbackMetrics, Metrics } from "../ports/metrics.ts";
 
 /** Instruments of what the cache saves, refuses and hears about its answers. Counters appear with their first value. */
 export function createCacheInstruments(
   meter: Meter,
+  evictions: Counter,
 ): FeedbackMetrics & Pick<Metrics, "cacheGuardRefused" | "cacheSaved"> {
   const refusals = meter.createCounter("recollect_cache_guard_refusals", {
     description:
@@ -43,6 +44,9 @@ export function createCacheInstruments(
       time.add(generationMs / 1000);
     },
     cacheReported: (outcome) => reports.add(1, { outcome }),
-    cacheQuarantined: () => quarantined.add(1),
+    cacheQuarantined: () => {
+      quarantined.add(1);
+      evictions.add(1, { reason: "quarantined" });
+    },
   };
 }

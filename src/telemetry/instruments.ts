@@ -78,11 +78,12 @@ export function createInstruments(
       for (const { attributes, count } of lookups.values()) result.observe(count, attributes);
     });
   const evictions = meter.createCounter("recollect_cache_evictions", {
-    description: "Unexpired entries evicted because their namespace was full.",
+    description:
+      "Cache entries removed, by reason: capacity (evicted before they expired), expired, invalidated, quarantined.",
     valueType: ValueType.INT,
   });
   // A counter appears with its first value.
-  evictions.add(0);
+  for (const reason of ["capacity", "expired", "invalidated", "quarantined"]) evictions.add(0, { reason });
   const notStored = meter.createCounter("recollect_cache_not_stored", {
     description: "Answers that StoreCacheEntry did not store, by reason.",
     valueType: ValueType.INT,
@@ -124,7 +125,7 @@ export function createInstruments(
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
     ...createGuardInstruments(meter),
-    ...createCacheInstruments(meter),
+    ...createCacheInstruments(meter, evictions),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
     callFailed: (reason, transport) => failures.add(1, { reason, transport }),
     callsInFlight: (change) => {
@@ -137,7 +138,8 @@ export function createInstruments(
       if (counter !== undefined) counter.count += 1;
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
-    cacheEvicted: (count) => evictions.add(count),
+    cacheEvicted: (count) => evictions.add(count, { reason: "capacity" }),
+    cacheRemoved: (reason, count) => evictions.add(count, { reason }),
     cacheEntryNotStored: (reason) => notStored.add(1, { reason }),
     cacheFullNamespaces: (count) => fullNamespaces.record(count),
     vectorSearch: (milliseconds) => {

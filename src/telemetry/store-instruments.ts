@@ -1,8 +1,10 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { RedisMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts";
+import type { RedisMetrics, RemovalMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts";
 
 /** Metrics of the storage backend. */
-export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetrics {
+export function createStoreInstruments(
+  meter: Meter,
+): Omit<StoreMetrics & RedisMetrics, keyof RemovalMetrics> {
   const damaged = meter.createGauge("recollect_store_damaged_parts", {
     description: "Detected damaged parts of the stored data.",
     valueType: ValueType.INT,

@@ -125,7 +125,7 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
       indexes: NAMES,
       vectors: HNSW,
       missing: () => undefined,
-      log: quiet.log,
+      ...quiet,
     });
   const put = (cache: RedisCacheStore) =>
     cache.put(scope, cacheEntry({ id: "e1" }), { now: NOW, maxEntries: 1 });

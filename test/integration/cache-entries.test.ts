@@ -296,19 +296,19 @@ describe("cache entries", () => {
         .outcome.case;
     };
     expect(await look("What is number 0?")).toBe("hit");
-    const before = await metric("recollect_cache_evictions_total");
+    const before = await metric("recollect_cache_evictions_total", "capacity");
     await Promise.all(Array.from({ length: 10 }, (_, index) => store("full", `What comes ${index} later?`)));
     expect(await stats("full")).toMatchObject({ entryCount: 60, stores: 70n, evictions: 10n });
-    expect(await metric("recollect_cache_evictions_total")).toBe(before + 10);
+    expect(await metric("recollect_cache_evictions_total", "capacity")).toBe(before + 10);
     expect(await look("What is number 0?")).toBe("hit");
     for (const index of [1, 5, 10]) expect(await look(`What is number ${index}?`)).toBe("miss");
     expect(await look("What is number 11?")).toBe("hit");
     expect(await walk({ namespace: "full", pageSize: 1000 })).toHaveLength(60);
   });
 
-  async function metric(name: string): Promise<number> {
+  async function metric(name: string, reason: string): Promise<number> {
     const page = await (await fetch(`${app.httpUrl}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\d+)`, "m").exec(page)?.[1]);
+    return Number(new RegExp(`^${name}{reason="${reason}"[^}]*} (\\d+)`, "m").exec(page)?.[1]);
   }
 });
 

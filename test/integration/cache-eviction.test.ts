@@ -52,7 +52,7 @@ describe("a full namespace", () => {
     expect(await store(app, "dear", 0.6)).toMatchObject({ stored: true });
     expect(await prompts(app)).toHaveLength(3);
     expect(await metric(app, 'recollect_cache_not_stored_total{reason="NOT_ADMITTED"')).toBe(1);
-    expect(await metric(app, "recollect_cache_evictions_total")).toBe(1);
+    expect(await metric(app, 'recollect_cache_evictions_total{reason="capacity"')).toBe(1);
     expect(await metric(app, "recollect_cache_full_namespaces")).toBe(1);
   });
 

@@ -94,13 +94,15 @@ describe("ReportCacheOutcome", () => {
 
   it("and all that lookups decide and save is in GetCacheStats", async () => {
     const namespace = "stats";
-    await app.cache.storeCacheEntry({
-      namespace,
-      prompt: text("How do I cancel my order of 3 books?"),
-      origin: { case: "scope", value: SCOPE },
-      response: "so",
-      usage: { promptTokens: 7, completionTokens: 5, costUsd: 0.25 },
-    });
+    const storeBooks = () =>
+      app.cache.storeCacheEntry({
+        namespace,
+        prompt: text("How do I cancel my order of 3 books?"),
+        origin: { case: "scope", value: SCOPE },
+        response: "so",
+        usage: { promptTokens: 7, completionTokens: 5, costUsd: 0.25 },
+      });
+    await storeBooks();
     for (let hit = 0; hit < 2; hit += 1) await lookup(namespace, "How do I cancel my order of 3 books?");
     await app.cache.lookupCache({
       namespace,
@@ -124,9 +126,13 @@ describe("ReportCacheOutcome", () => {
     expect(stats.guardRefusals).toContainEqual(
       expect.objectContaining({ reason: GuardReason.NUMBER, count: 1n }),
     );
+    // Replaces the invalidated entry, unless it was removed already.
+    await storeBooks();
     const scraped = await (await fetch(`${app.httpUrl}/metrics`)).text();
     expect(scraped).toMatch(/^recollect_cache_saved_tokens_total\{kind="prompt"[^}]*\} [1-9]/m);
     expect(scraped).toMatch(/^recollect_cache_reports_total\{outcome="CORRECT"[^}]*\} [1-9]/m);
+    expect(scraped).toMatch(/^recollect_cache_evictions_total\{reason="invalidated"[^}]*\} [1-9]/m);
+    expect(scraped).toMatch(/^recollect_cache_evictions_total\{reason="quarantined"[^}]*\} [1-9]/m);
     expect(scraped).toMatch(/^recollect_cache_guard_refusals_total\{reason="NUMBER"[^}]*\} [1-9]/m);
   });
 

@@ -5,6 +5,7 @@ import type { RedisMetrics, StoreMetrics } from "../../src/ports/metrics.ts";
 export const quiet: { readonly log: OperatorLog; readonly metrics: StoreMetrics & RedisMetrics } = {
   log: { warn: () => undefined, error: () => undefined, info: () => undefined, debug: () => undefined },
   metrics: {
+    cacheRemoved: () => undefined,
     storeDamaged: () => undefined,
     storeRepaired: () => undefined,
     observeStoreDisk: () => () => undefined,

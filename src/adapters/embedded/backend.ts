@@ -149,6 +149,7 @@ async function openStores(
       model,
       policies: cachePolicies,
       log,
+      metrics,
     }),
   );
   const secret = await openServerSecret(database);

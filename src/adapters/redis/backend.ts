@@ -130,7 +130,7 @@ function openStores(
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
   const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));
-  const cache = owner.use(new RedisCacheStore(client, namespaces, common));
+  const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({
     client,

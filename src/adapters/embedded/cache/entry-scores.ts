@@ -13,6 +13,7 @@ import {
   usedAgain,
 } from "../../../domain/cache/eviction.ts";
 import type { EntryUses } from "../../../domain/cache/lookup-counts.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import type { Database, Row } from "../database/database.ts";
 
@@ -43,9 +44,11 @@ interface Lowest {
 export class EntryScores {
   readonly #database: Database;
   readonly #invalidations: CacheInvalidations;
+  readonly #metrics: RemovalMetrics;
 
-  constructor(database: Database, invalidations: CacheInvalidations) {
+  constructor(database: Database, invalidations: CacheInvalidations, metrics: RemovalMetrics) {
     this.#database = database;
+    this.#metrics = metrics;
     this.#invalidations = invalidations;
   }
 
@@ -169,6 +172,13 @@ export class EntryScores {
     rows: string,
     parameters: readonly (string | number)[],
   ): void {
+    const count = this.#database.first(
+      `SELECT count(*) AS count FROM cache_entry WHERE row IN (${rows})`,
+      ...parameters,
+    );
+    const removed = Number(count?.["count"] ?? 0);
+    if (removed === 0) return;
+    this.#metrics.cacheRemoved(reason, removed);
     this.#database.run(
       `INSERT INTO cache_detail (namespace_id, name, value)
          SELECT namespace_id, 'removed:${reason}', count(*) FROM cache_entry WHERE row IN (${rows}) GROUP BY namespace_id

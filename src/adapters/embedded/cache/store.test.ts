@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { quiet } from "../../../../test/support/quiet.ts";
 import { Database } from "../database/database.ts";
 import { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import { NamespaceIds } from "../namespaces/namespace-ids.ts";
@@ -28,6 +29,7 @@ beforeEach(async () => {
     model: new VectorModel(undefined, 1),
     policies: new EmbeddedCachePolicyStore(database, namespaces, records),
     log,
+    metrics: quiet.metrics,
   });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });

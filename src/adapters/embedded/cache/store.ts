@@ -20,6 +20,7 @@ import type {
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import { CacheDetailCounters } from "../database/cache-details.ts";
 import { CacheInvalidations } from "../database/cache-invalidations.ts";
 import { decodeRecord, encodeRecord, encodeVector } from "../database/checksums.ts";
@@ -65,10 +66,12 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       model,
       policies,
       log,
+      metrics,
     }: {
       readonly model: VectorModel;
       readonly policies: Pick<EmbeddedCachePolicyStore, "read">;
       readonly log: Log;
+      readonly metrics: RemovalMetrics;
     },
   ) {
     this.#database = database;
@@ -77,7 +80,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#model = model;
     this.#policies = policies;
     this.#invalidations = new CacheInvalidations(database);
-    this.#scores = new EntryScores(database, this.#invalidations);
+    this.#scores = new EntryScores(database, this.#invalidations, metrics);
     this.#vectors = new ScopeVectors(database, this.#invalidations, model, log);
     const parts = {
       database,

@@ -45,6 +45,7 @@ const open = (): Promise<Backend> =>
       warn: (_, message) => void warnings.push(message),
     },
     metrics: {
+      cacheRemoved: () => undefined,
       storeDamaged: (parts) => {
         metrics.damaged = parts;
       },

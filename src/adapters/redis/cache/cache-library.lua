@@ -27,6 +27,15 @@ local function is_remembered(order)
   return order == '-' or order:sub(1, 8) == 'adaptive'
 end
 
+-- What this call has removed, by reason; with_removed adds it to the answer.
+local removed = { expired = 0, invalidated = 0 }
+
+local function with_removed(answer)
+  answer[#answer + 1] = removed.expired
+  answer[#answer + 1] = removed.invalidated
+  return answer
+end
+
 -- Counts an entry that is removed after it was invalidated or has expired.
 local function count_removal(id)
   local expire_time = redis.call('ZSCORE', cache_expiry, id)
@@ -34,8 +43,10 @@ local function count_removal(id)
   local fields = redis.call('HGET', cache_fields, id) or ''
   if is_invalidated(invalidations_of(counters, cache_invalidations), fields:match('^%d+ %x+ (%S*) ')) then
     redis.call('HINCRBY', counters, 'removed:invalidated', 1)
+    removed.invalidated = removed.invalidated + 1
   elseif tonumber(expire_time) <= tonumber(now) then
     redis.call('HINCRBY', counters, 'removed:expired', 1)
+    removed.expired = removed.expired + 1
   end
 end
 

@@ -3,6 +3,7 @@ import { DECISION_LIFETIME_MS } from "../../../domain/cache/decision-token.ts";
 import { type InvalidationFilter, MAX_INVALIDATIONS } from "../../../domain/cache/invalidation.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import { list } from "../connection/script.ts";
 import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
@@ -26,9 +27,9 @@ export class CacheInvalidator implements AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #reclaimer: CacheReclaimer;
 
-  constructor(namespaces: Namespaces, log: Log) {
+  constructor(namespaces: Namespaces, options: { readonly log: Log; readonly metrics: RemovalMetrics }) {
     this.#namespaces = namespaces;
-    this.#reclaimer = new CacheReclaimer(namespaces, log);
+    this.#reclaimer = new CacheReclaimer(namespaces, options);
   }
 
   /** See CacheStore.invalidate. */

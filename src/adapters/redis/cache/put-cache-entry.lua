@@ -4,8 +4,8 @@
 -- max_bytes: '' where there is no bound. rule, cost, remembered_ids: see eviction.ts. is_admitted: '1' when an earlier call
 -- has evicted entries for this one.
 -- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when one call did not remove
--- enough; REPLAY and the outcome; INVALIDATED, REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new', 'replaced', 'not_admitted'
--- or 'too_large', and the id.
+-- enough, both with how many expired and invalidated ones were removed; REPLAY and the outcome; INVALIDATED, REUSED, MODEL,
+-- STALE, TOO_MANY. The outcome: 'new', 'replaced', 'not_admitted' or 'too_large', and the id.
 local wrong = cannot_create()
 if wrong then return wrong end
 local before = replay()
@@ -27,7 +27,7 @@ local evicted = 0
 local function done(outcome)
   redis.call('HINCRBY', meta, 'changes', 1)
   record(outcome .. ' ' .. id)
-  return { 'DONE', outcome .. ' ' .. id, evicted }
+  return with_removed({ 'DONE', outcome .. ' ' .. id, evicted })
 end
 
 create_namespace()
@@ -60,7 +60,7 @@ if is_over(1) then
   sweep(STEP)
   local more = reclaim()
   measure()
-  if is_over(1) and (more or has_expired()) then return { 'AGAIN', 0 } end
+  if is_over(1) and (more or has_expired()) then return with_removed({ 'AGAIN', 0 }) end
 end
 
 -- Of entries with one score (the first 32 of them), the one with the earliest last use, then create time.
@@ -145,7 +145,7 @@ local function forget_others()
 end
 
 -- A bound that was lowered holds whether the entry is admitted or not.
-if not make_room(0) then return { 'AGAIN', evicted } end
+if not make_room(0) then return with_removed({ 'AGAIN', evicted }) end
 if is_refused() then
   -- An entry with this id that is not live gives way too: its uses are remembered once.
   remove_entry(id)
@@ -153,7 +153,7 @@ if is_refused() then
   forget_others()
   return done('not_admitted')
 end
-if not make_room(1) then return { 'AGAIN', evicted } end
+if not make_room(1) then return with_removed({ 'AGAIN', evicted }) end
 
 -- All fields of the old entry are removed; its vector leaves the index once either way.
 remove_entry(id)

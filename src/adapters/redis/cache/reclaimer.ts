@@ -1,16 +1,18 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import { isText, listOf } from "../connection/replies.ts";
 import { scopeName } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
+import { countRemoved, removedEntries } from "./removed-entries.ts";
 import { CACHE, cacheInput, INVALIDATION } from "./script.ts";
 
 const RECLAIM = defineNamespaceScript({
   file: new URL("./reclaim-cache-entries.lua", import.meta.url),
   libraries: [INVALIDATION, CACHE],
   effect: "frees",
-  reply: (reply) => ({ hasMore: isText(listOf(reply)[0], "MORE") }),
+  reply: (reply) => ({ hasMore: isText(listOf(reply)[0], "MORE"), removed: removedEntries(reply) }),
 });
 
 /**
@@ -20,14 +22,19 @@ const RECLAIM = defineNamespaceScript({
 export class CacheReclaimer implements AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #log: Log;
+  readonly #metrics: RemovalMetrics;
   /** By scopeName; in the order of the first request. */
   readonly #requested = new Map<string, { readonly scope: NamespaceKey; readonly now: number }>();
   #running: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(namespaces: Namespaces, log: Log) {
+  constructor(
+    namespaces: Namespaces,
+    { log, metrics }: { readonly log: Log; readonly metrics: RemovalMetrics },
+  ) {
     this.#namespaces = namespaces;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   /** Call after an invalidation. */
@@ -62,6 +69,7 @@ export class CacheReclaimer implements AsyncDisposable {
         script: RECLAIM,
         input: (namespace) => cacheInput(namespace, now),
       });
+      countRemoved(this.#metrics, reply?.removed);
       hasMore = reply?.hasMore ?? false;
     }
   }

@@ -8,12 +8,14 @@ import {
 import { detailsFrom } from "../../../domain/cache/statistics.ts";
 import type { CacheStats } from "../../../ports/cache/cache-store.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
 import type { Reply } from "../connection/client.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { rows } from "../connection/script.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
+import { countRemoved, type RemovedEntries, removedEntries } from "./removed-entries.ts";
 import {
   CACHE,
   cacheInput,
@@ -29,9 +31,10 @@ const STATS = defineNamespaceScript({
   file: new URL("./read-cache-stats.lua", import.meta.url),
   libraries: [INVALIDATION, CACHE],
   effect: "frees",
-  reply: (reply): CacheStats | "again" => {
+  reply: (reply): { readonly stats: CacheStats | undefined; readonly removed: RemovedEntries } => {
     const [word, entries, counted] = listOf(reply);
-    return isText(word, "AGAIN") ? "again" : statsOf(numberOf(entries), countersOf(listOf(counted)));
+    const stats = isText(word, "AGAIN") ? undefined : statsOf(numberOf(entries), countersOf(listOf(counted)));
+    return { stats, removed: removedEntries(reply) };
   },
 });
 const COUNT = defineNamespaceScript({
@@ -49,11 +52,16 @@ const COUNT = defineNamespaceScript({
 /** Counts of lookups, written in batches, and the size of a cache. */
 export class CacheStatistics implements AsyncDisposable {
   readonly #namespaces: Namespaces;
+  readonly #metrics: RemovalMetrics;
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
-  constructor(namespaces: Namespaces, log: Log) {
+  constructor(
+    namespaces: Namespaces,
+    { log, metrics }: { readonly log: Log; readonly metrics: RemovalMetrics },
+  ) {
     this.#namespaces = namespaces;
+    this.#metrics = metrics;
     this.#lookups = new BatchedWrites({
       log,
       failureMessage: "cache lookups could not be counted",
@@ -79,11 +87,13 @@ export class CacheStatistics implements AsyncDisposable {
   async read(scope: NamespaceKey, now: number): Promise<CacheStats> {
     await this.flush();
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const stats = await this.#namespaces.run(scope, {
+      const reply = await this.#namespaces.run(scope, {
         script: STATS,
         input: (namespace) => cacheInput(namespace, now),
       });
-      if (stats !== "again") return stats ?? statsOf(0, new Map());
+      if (reply === undefined) return statsOf(0, new Map());
+      countRemoved(this.#metrics, reply.removed);
+      if (reply.stats !== undefined) return reply.stats;
     }
     throw tooMuchToRemove();
   }

@@ -19,6 +19,7 @@ import type {
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { RemovalMetrics } from "../../../ports/metrics.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { list } from "../connection/script.ts";
@@ -37,6 +38,7 @@ import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
 import { type PutOutcome, putReply } from "./put-reply.ts";
 import { CacheReader, liveAt } from "./reader.ts";
+import { countRemoved, removedEntries } from "./removed-entries.ts";
 import { CacheReports, type Reported } from "./reports.ts";
 import {
   CACHE,
@@ -83,7 +85,7 @@ const SWEEP = defineNamespaceScript({
   file: new URL("./sweep-cache-entries.lua", import.meta.url),
   libraries: [INVALIDATION, CACHE],
   effect: "frees",
-  reply: () => undefined,
+  reply: removedEntries,
 });
 const CLAIM = defineNamespaceScript({
   file: new URL("./claim-refresh.lua", import.meta.url),
@@ -97,6 +99,7 @@ const VERSION_BYTES = 9;
 /** Cached answers in Redis. An entry that Redis has expired stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
+  readonly #metrics: RemovalMetrics;
   readonly #model: VectorModel;
   readonly #pack: PackRecord;
   readonly #reader: CacheReader;
@@ -118,13 +121,15 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       /** Called when a search found no index. */
       readonly missing: (scope: NamespaceKey) => void;
       readonly log: Log;
+      readonly metrics: RemovalMetrics;
     },
   ) {
-    const { model, pack = packRecord, log } = options;
+    const { model, pack = packRecord, log, metrics } = options;
+    this.#metrics = metrics;
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    this.#invalidator = new CacheInvalidator(namespaces, log);
+    this.#invalidator = new CacheInvalidator(namespaces, { log, metrics });
     this.#reports = new CacheReports(namespaces, pack, newVersion);
     const entries = entryCache();
     this.#reader = new CacheReader(client, namespaces, entries);
@@ -135,7 +140,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
     });
-    this.#statistics = new CacheStatistics(namespaces, log);
+    this.#statistics = new CacheStatistics(namespaces, { log, metrics });
   }
 
   async lookup(
@@ -183,6 +188,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       }
       if (reply.kind === "invalidated") throw cacheInvalidated(scope.namespace);
       evicted += reply.evicted;
+      countRemoved(this.#metrics, reply.removed);
       if (reply.kind === "written") {
         const { id: _, ...outcome } = reply.outcome;
         return { entry, evicted, ...outcome };
@@ -323,10 +329,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
 
   /** Removes expired and invalidated entries, a bounded number of them. */
   async #sweep(scope: NamespaceKey, now: number): Promise<void> {
-    await this.#namespaces.run(scope, {
+    const removed = await this.#namespaces.run(scope, {
       script: SWEEP,
       input: (namespace) => cacheInput(namespace, now),
     });
+    countRemoved(this.#metrics, removed);
   }
 }
 

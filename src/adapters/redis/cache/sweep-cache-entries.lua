@@ -1,6 +1,6 @@
--- Removes expired and invalidated entries, a bounded number. Answers SWEPT; STALE.
+-- Removes expired and invalidated entries, a bounded number. Answers SWEPT and how many of either it removed; STALE.
 local wrong = stale()
 if wrong then return wrong end
 reclaim()
 sweep(STEP)
-return { 'SWEPT' }
+return with_removed({ 'SWEPT' })
