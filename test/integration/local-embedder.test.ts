@@ -6,7 +6,7 @@ import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.
 import { Reembedding_State as State } from "#gen/recollect/v1/operations_pb.js";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
 import { backendSettings } from "../support/backend-of-run.ts";
-import { refusalOf } from "../support/errors.ts";
+import { refusalOf, toRefusal } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 import { startProcess } from "../support/start-process.ts";
 
@@ -98,11 +98,23 @@ describe("a store created with hashing", () => {
     expect(String(refusal)).toContain("StartReembedding");
   });
 
+  /** A start is refused while the vectors of the one before are still being removed. */
+  const startWhenClean = async (app: TestApp, model: string, dimension: number) => {
+    for (;;) {
+      try {
+        return await app.operations.startReembedding({ model, dimension });
+      } catch (error) {
+        const isCleaningUp = toRefusal(error).metadata["cause"] === "cleaning_up";
+        if (!isCleaningUp) throw error;
+      }
+    }
+  };
+
   it("changes to local by StartReembedding, and back", async () => {
     await makeWithHashing();
     await using app = await start(DEFAULT);
     const change = async (model: string, dimension: number) => {
-      const { reembedding } = await app.operations.startReembedding({ model, dimension });
+      const { reembedding } = await startWhenClean(app, model, dimension);
       for (;;) {
         const { reembedding: now } = await app.operations.getReembedding({ id: reembedding?.id ?? "" });
         if (now?.state !== State.RUNNING) return now?.state;
