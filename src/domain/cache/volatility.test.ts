@@ -44,6 +44,9 @@ const PROMPTS: Readonly<Record<Volatility, readonly string[]>> = {
   STABLE: [
     "How do I cancel my order?",
     "How does a weather radar work?",
+    "What is the weather in Athens in April?",
+    "What was the weather like in Lisbon?",
+    "How is the weather usually in Rome?",
     "What is an exchange rate?",
     "What is a stock price?",
     "What does `today` mean in this config?",

@@ -35,6 +35,10 @@ const LIVE: readonly RegExp[] = [
   /\bwie (?:ist|wird) das wetter\b|\bwie spät ist es\b|\bquel temps fait[- ]il\b|\bquelle heure est[- ]il\b|\bqué tiempo hace\b|\bqué hora es\b/,
 ];
 
+/** Names a month, a season or a year, or asks for what is usual or past: the weather in July is not that of today. */
+const NOT_LIVE =
+  /\b(?:january|february|march|april|june|july|august|september|october|november|december|in may|(?:19|20)\d\d|spring|summer|autumn|winter|usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|average|was|were|did)\b/;
+
 /** Words that refer to the day or the moment of the question. */
 const DAILY =
   /\b(?:today|tonight|tomorrow|yesterday|right now|now|currently|at the moment|at present|this (?:morning|afternoon|evening)|last night|as of now)\b|\b(?:heute|jetzt|momentan|aktuell|morgen|gestern|aujourd'hui|maintenant|actuellement|demain|hoy|ahora|actualmente|mañana)\b/;
@@ -58,7 +62,7 @@ export function volatilityOf(prompt: string): Volatility {
     .toLowerCase()
     .replaceAll(/\s+/g, " ")
     .trim();
-  if (LIVE.some((pattern) => pattern.test(text))) return "LIVE";
+  if (!NOT_LIVE.test(text) && LIVE.some((pattern) => pattern.test(text))) return "LIVE";
   if (DAILY.test(text.replaceAll(NO_MOMENT, " "))) return "DAILY";
   return RECENT.test(text) ? "RECENT" : "STABLE";
 }
