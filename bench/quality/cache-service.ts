@@ -50,6 +50,8 @@ export async function pairsThroughTheService(
         prompt: promptOf(stored),
         origin: { case: "scope", value: SCOPE },
         response: "An answer.",
+        // With a TTL of its own the answer is stored whatever the prompt asks for, also for the weather of the moment.
+        ttl: { seconds: 3600n },
       });
       const { outcome } = await cache.lookupCache({ namespace, prompt: promptOf(asked), scope: SCOPE });
       if (outcome.case === "hit") {
