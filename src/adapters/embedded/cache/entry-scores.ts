@@ -14,6 +14,7 @@ import {
 } from "../../../domain/cache/eviction.ts";
 import type { EntryUses } from "../../../domain/cache/lookup-counts.ts";
 import type { RemovalMetrics } from "../../../ports/metrics.ts";
+import type { CacheDetailCounters } from "../database/cache-details.ts";
 import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import type { Database, Row } from "../database/database.ts";
 
@@ -44,10 +45,23 @@ interface Lowest {
 export class EntryScores {
   readonly #database: Database;
   readonly #invalidations: CacheInvalidations;
+  readonly #details: CacheDetailCounters;
   readonly #metrics: RemovalMetrics;
 
-  constructor(database: Database, invalidations: CacheInvalidations, metrics: RemovalMetrics) {
+  constructor(
+    database: Database,
+    {
+      invalidations,
+      details,
+      metrics,
+    }: {
+      readonly invalidations: CacheInvalidations;
+      readonly details: CacheDetailCounters;
+      readonly metrics: RemovalMetrics;
+    },
+  ) {
     this.#database = database;
+    this.#details = details;
     this.#metrics = metrics;
     this.#invalidations = invalidations;
   }
@@ -150,7 +164,7 @@ export class EntryScores {
     ...parameters: (string | number)[]
   ): void {
     // Evictions are counted by the put.
-    if (reason !== "evicted") this.#countRemoved(reason, rows, parameters);
+    if (reason !== "evicted" && this.#countRemoved(reason, rows, parameters) === 0) return;
     this.#database.run(
       `INSERT INTO cache_remembered (namespace_id, id, uses)
          SELECT e.namespace_id, e.id, u.uses FROM cache_entry e JOIN cache_entry_use u ON u.row = e.row
@@ -167,24 +181,22 @@ export class EntryScores {
     this.#countRemoved("invalidated", `${query} > ?`, [namespaceId, id, now]);
   }
 
+  /** Counts entries, which may be of several namespaces, by the reason; returns how many they are. */
   #countRemoved(
     reason: "expired" | "invalidated",
     rows: string,
     parameters: readonly (string | number)[],
-  ): void {
-    const count = this.#database.first(
-      `SELECT count(*) AS count FROM cache_entry WHERE row IN (${rows})`,
+  ): number {
+    const counts = this.#database.all(
+      `SELECT namespace_id, count(*) AS n FROM cache_entry WHERE row IN (${rows}) GROUP BY namespace_id`,
       ...parameters,
     );
-    const removed = Number(count?.["count"] ?? 0);
-    if (removed === 0) return;
-    this.#metrics.cacheRemoved(reason, removed);
-    this.#database.run(
-      `INSERT INTO cache_detail (namespace_id, name, value)
-         SELECT namespace_id, 'removed:${reason}', count(*) FROM cache_entry WHERE row IN (${rows}) GROUP BY namespace_id
-       ON CONFLICT (namespace_id, name) DO UPDATE SET value = value + excluded.value`,
-      ...parameters,
-    );
+    for (const { namespace_id: namespaceId, n } of counts) {
+      this.#details.add(Number(namespaceId), `removed:${reason}`, Number(n));
+    }
+    const removed = counts.reduce((sum, { n }) => sum + Number(n), 0);
+    if (removed > 0) this.#metrics.cacheRemoved(reason, removed);
+    return removed;
   }
 
   #namespace(namespaceId: number): {

@@ -80,7 +80,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#model = model;
     this.#policies = policies;
     this.#invalidations = new CacheInvalidations(database);
-    this.#scores = new EntryScores(database, this.#invalidations, metrics);
+    const details = new CacheDetailCounters(database);
+    this.#scores = new EntryScores(database, { invalidations: this.#invalidations, details, metrics });
     this.#vectors = new ScopeVectors(database, this.#invalidations, model, log);
     const parts = {
       database,
@@ -88,7 +89,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       idempotencyRecords,
       invalidations: this.#invalidations,
       scores: this.#scores,
-      details: new CacheDetailCounters(database),
+      details,
       log,
     };
     this.#statistics = new CacheStatistics(parts);

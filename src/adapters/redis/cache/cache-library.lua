@@ -37,11 +37,11 @@ local function with_removed(answer)
 end
 
 -- Counts an entry that is removed after it was invalidated or has expired.
-local function count_removal(id)
+local function count_removal(id, fields)
   local expire_time = redis.call('ZSCORE', cache_expiry, id)
   if not expire_time then return end
-  local fields = redis.call('HGET', cache_fields, id) or ''
-  if is_invalidated(invalidations_of(counters, cache_invalidations), fields:match('^%d+ %x+ (%S*) ')) then
+  local stamp = (fields or ''):match('^%d+ %x+ (%S*) ')
+  if is_invalidated(invalidations_of(counters, cache_invalidations), stamp) then
     redis.call('HINCRBY', counters, 'removed:invalidated', 1)
     removed.invalidated = removed.invalidated + 1
   elseif tonumber(expire_time) <= tonumber(now) then
@@ -53,7 +53,8 @@ end
 -- Removes an entry and its fields from all keys, also when Redis has already expired the entry itself. may_return: its
 -- uses are remembered where its order admits by uses.
 local function remove_entry(id, may_return)
-  count_removal(id)
+  local fields = redis.call('HGET', cache_fields, id)
+  count_removal(id, fields)
   local order, uses = usage_of(id)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
@@ -64,7 +65,6 @@ local function remove_entry(id, may_return)
     redis.call('HDEL', cache_usage, id)
     if may_return and is_remembered(order) then remember(id, uses) end
   end
-  local fields = redis.call('HGET', cache_fields, id)
   if not fields then return end
   redis.call('HDEL', cache_fields, id)
   local bytes, scope = fields:match('^(%d+) (%x+) ')
