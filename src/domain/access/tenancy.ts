@@ -23,6 +23,11 @@ export interface NamespaceKey {
   readonly namespace: string;
 }
 
+/** One name for a namespace in maps of this process. Unique: neither part contains a line end. */
+export function mapKeyOf({ tenant, namespace }: NamespaceKey): string {
+  return `${tenant}\n${namespace}`;
+}
+
 /** The namespace that an empty name refers to. */
 export const DEFAULT_NAMESPACE = "default";
 

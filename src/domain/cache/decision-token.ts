@@ -95,6 +95,18 @@ export function openDecision(token: string, secret: SecretKey, now: number): Dec
   };
 }
 
+/** The same for a token that must have been made for this recipient (see decisionRecipient). */
+export function openDecisionFor(
+  recipient: string,
+  token: string,
+  secret: SecretKey,
+  now: number,
+): DecisionRecord {
+  const decision = openDecision(token, secret, now);
+  if (decision.recipient !== recipient) throw invalidDecision("namespace");
+  return decision;
+}
+
 export function invalidDecision(
   cause: "malformed" | "signature" | "expired" | "prompt" | "namespace" | "miss",
 ): RecollectError {

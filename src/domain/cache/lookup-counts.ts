@@ -1,4 +1,4 @@
-import type { NamespaceKey } from "../access/tenancy.ts";
+import { mapKeyOf, type NamespaceKey } from "../access/tenancy.ts";
 import type { CacheUsage } from "./entry.ts";
 import { detailsOf } from "./statistics.ts";
 
@@ -57,7 +57,7 @@ export class LookupCounts {
   }
 
   add(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
-    const key = keyOf(scope);
+    const key = mapKeyOf(scope);
     let counting = this.#namespaces.get(key);
     if (counting === undefined) {
       counting = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, details: new Map(), uses: new Map() };
@@ -75,7 +75,7 @@ export class LookupCounts {
 
   /** Drops the lookups of one namespace. */
   forget(scope: NamespaceKey): void {
-    const key = keyOf(scope);
+    const key = mapKeyOf(scope);
     const { EXACT = 0, SEMANTIC = 0, MISS = 0 } = this.#namespaces.get(key)?.counts ?? {};
     this.#namespaces.delete(key);
     this.#size -= EXACT + SEMANTIC + MISS;
@@ -95,9 +95,4 @@ export class LookupCounts {
     this.#size = 0;
     return taken;
   }
-}
-
-/** Unique: neither name contains a line end. */
-function keyOf({ tenant, namespace }: NamespaceKey): string {
-  return `${tenant}\n${namespace}`;
 }

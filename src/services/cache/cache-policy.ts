@@ -8,11 +8,11 @@ import {
   strictnessOf,
   withPolicyFields,
 } from "../../domain/cache/policy.ts";
-import { RecollectError } from "../../domain/errors.ts";
 import type { CachePolicyStore } from "../../ports/cache/policy-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import { updateCurrent } from "../update-current.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import type { GuardWatch } from "./guard-watch.ts";
 
@@ -38,9 +38,6 @@ export interface EffectivePolicy {
   readonly guard: GuardStrictness;
 }
 
-/** Attempts of an update without an etag: the policy may change between its read and its write. */
-const MAX_ATTEMPTS = 5;
-
 export async function getCachePolicy(
   ports: CachePolicyPorts,
   { namespace }: { readonly namespace: string },
@@ -61,20 +58,15 @@ export async function updateCachePolicy(
 ): Promise<EffectivePolicy> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { requestId, ...body } = input;
-  for (let attempt = 1; ; attempt += 1) {
+  return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const request = idempotentRequest(context, "UpdateCachePolicy", requestId, body, now);
     const current = await ports.policies.get(namespaceKey);
     const policy = withPolicyFields(current, input.fields, input.patch, now);
     const expected = input.etag === "" ? cachePolicyEtag(current) : input.etag;
     const options = { now, ...(request === undefined ? {} : { request }) };
-    try {
-      return seen(ports, namespaceKey, await ports.policies.replace(namespaceKey, expected, policy, options));
-    } catch (error) {
-      const changed = error instanceof RecollectError && error.reason === "ETAG_MISMATCH";
-      if (!changed || input.etag !== "" || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
+    return seen(ports, namespaceKey, await ports.policies.replace(namespaceKey, expected, policy, options));
+  });
 }
 
 function seen(

@@ -1,4 +1,4 @@
-import type { NamespaceKey } from "../../domain/access/tenancy.ts";
+import { mapKeyOf, type NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import type { PutCacheEntryResult } from "../../ports/cache/cache-store.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -31,14 +31,15 @@ export class FullNamespaces {
   }
 
   /** Looks at the result of a put. */
-  saw({ tenant, namespace }: NamespaceKey, put: PutCacheEntryResult, bounds: Bounds): void {
+  saw(namespaceKey: NamespaceKey, put: PutCacheEntryResult, bounds: Bounds): void {
     // A replaced entry, and one that is too large by itself, say nothing about the rest.
     if (put.refused === "TOO_LARGE" || (put.replaced && put.evicted === 0)) return;
-    const name = `${tenant}:${namespace}`;
+    const name = mapKeyOf(namespaceKey);
     const isFull = put.evicted > 0 || put.refused !== undefined;
     const wasFull = this.#seen.get(name);
     if (wasFull === undefined && !isFull) return;
     if (wasFull === undefined) {
+      const { tenant, namespace } = namespaceKey;
       const { maxEntries, maxBytes, evictionPolicy } = bounds;
       this.#log.info(
         { tenant, namespace, max_entries: maxEntries, max_bytes: maxBytes, eviction_policy: evictionPolicy },

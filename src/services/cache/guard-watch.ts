@@ -1,4 +1,4 @@
-import type { NamespaceKey } from "../../domain/access/tenancy.ts";
+import { mapKeyOf, type NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CachePolicy } from "../../domain/cache/policy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { GuardOff } from "../../ports/metrics.ts";
@@ -15,7 +15,7 @@ const MAX_NAMESPACES = 10_000;
 export class GuardWatch {
   readonly #settings: Reloadable<Pick<CacheSettings, "enabled" | "guard">>;
   readonly #clock: Clock;
-  /** When each was last used, by tenant and name, of which neither contains a line end. */
+  /** When each was last used, by mapKeyOf. */
   readonly #off = new Map<string, number>();
 
   constructor(settings: Reloadable<Pick<CacheSettings, "enabled" | "guard">>, clock: Clock) {
@@ -24,9 +24,9 @@ export class GuardWatch {
   }
 
   /** The policy of a namespace was read or changed. */
-  saw({ tenant, namespace }: NamespaceKey, { guard }: CachePolicy): void {
+  saw(namespaceKey: NamespaceKey, { guard }: CachePolicy): void {
     if (guard !== "off" && this.#off.size === 0) return;
-    const name = `${tenant}\n${namespace}`;
+    const name = mapKeyOf(namespaceKey);
     // Deleted first, so that the namespaces stay in the order of their last use.
     this.#off.delete(name);
     if (guard !== "off") return;

@@ -55,6 +55,9 @@ interface Hit {
   readonly isStale: boolean;
 }
 
+/** An entry that may be served. */
+type Match = Pick<Hit, "entry" | "similarity" | "threshold">;
+
 export type CacheOutcome =
   | Hit
   | {
@@ -141,7 +144,7 @@ export async function lookupCache(
   // Unknown after a failure of the store: then the time is compared, minus what clocks of replicas may differ by.
   const { generation = now - CLOCK_DIFFERENCE_MS } = call;
   const decided = { ...decidedEntry(found), generation, time: now };
-  const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
+  const outcome = lookup.input.shadow && found.kind === "hit" ? missWith(call, "SHADOW", found) : found;
   const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
   const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
   countOutcome(ports.metrics, outcome);
@@ -214,10 +217,7 @@ function applyPolicy(call: LookupCall, { policy }: FoundEntries): GuardStrictnes
  * The outcome for an exact match that is due: a miss for the one caller that is to refresh it, a stale hit for the others.
  * Nothing is claimed in shadow mode, nor for a caller that may not store.
  */
-async function refresh(
-  call: LookupCall,
-  found: Pick<Hit, "entry" | "similarity" | "threshold">,
-): Promise<CacheOutcome> {
+async function refresh(call: LookupCall, found: Match): Promise<CacheOutcome> {
   const { ports, lookup, now, deadline } = call;
   const { id } = found.entry;
   if (lookup.input.shadow || !call.mayStore) return hit(call, "EXACT", found, true);
@@ -229,16 +229,7 @@ async function refresh(
     ports.log.warn({ err: error }, "the refresh of a cache entry could not be claimed; it is served");
     return hit(call, "EXACT", found, true);
   }
-  const { similarity, threshold } = found;
-  return {
-    kind: "miss",
-    reason: "REFRESH",
-    nearestId: id,
-    nearestSimilarity: similarity,
-    threshold,
-    guardReasons: [],
-    guard: call.guard,
-  };
+  return missWith(call, "REFRESH", found);
 }
 
 /**
@@ -383,7 +374,7 @@ function miss(call: LookupCall, reason: MissReason): CacheOutcome {
 function hit(
   { now }: LookupCall,
   match: "EXACT" | "SEMANTIC",
-  { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
+  { entry, similarity, threshold }: Match,
   isStale = false,
 ): Hit {
   // Not negative, although clocks of replicas may differ.
@@ -391,9 +382,14 @@ function hit(
   return { kind: "hit", match, entry, similarity, threshold, ageMs, isStale };
 }
 
-function shadowed({ guard }: LookupCall, { entry, similarity, threshold }: Hit): CacheOutcome {
+/** A miss although this entry could be served. */
+function missWith(
+  { guard }: LookupCall,
+  reason: MissReason,
+  { entry, similarity, threshold }: Match,
+): CacheOutcome {
   const nearest = { nearestId: entry.id, nearestSimilarity: similarity };
-  return { kind: "miss", reason: "SHADOW", ...nearest, threshold, guardReasons: [], guard };
+  return { kind: "miss", reason, ...nearest, threshold, guardReasons: [], guard };
 }
 
 function decidedEntry(outcome: CacheOutcome): Pick<Decided, "entryId" | "similarity"> {

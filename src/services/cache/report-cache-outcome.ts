@@ -1,5 +1,5 @@
 import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
-import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionRecipient, invalidDecision, openDecisionFor } from "../../domain/cache/decision-token.ts";
 import type { ReportedOutcome } from "../../domain/cache/feedback.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore } from "../../ports/cache/cache-store.ts";
@@ -32,11 +32,9 @@ export async function reportCacheOutcome(
   const now = ports.clock.now();
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { outcome } = input;
-  const decision = openDecision(input.decisionId, ports.secret(), now);
-  const { recipient, entryId, servedCreateTime, promptId, similarity } = decision;
-  if (recipient !== decisionRecipient(namespaceKey, context.caller.principal)) {
-    throw invalidDecision("namespace");
-  }
+  const recipient = decisionRecipient(namespaceKey, context.caller.principal);
+  const decision = openDecisionFor(recipient, input.decisionId, ports.secret(), now);
+  const { entryId, servedCreateTime, promptId, similarity } = decision;
   if (servedCreateTime === 0) throw invalidDecision("miss");
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "ReportCacheOutcome", requestId, body, now);

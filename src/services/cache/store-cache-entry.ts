@@ -1,6 +1,6 @@
 import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
-import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionRecipient, invalidDecision, openDecisionFor } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
 import { confidenceAfter, lifetimeOf } from "../../domain/cache/lifetime.ts";
@@ -194,8 +194,8 @@ async function originOf(
       knowledge: knowledgeDigest(knowledgeVersion),
     };
   }
-  const decision = openDecision(origin.decisionId, ports.secret(), now);
-  if (decision.recipient !== decisionRecipient(namespaceKey, principal)) throw invalidDecision("namespace");
+  const recipient = decisionRecipient(namespaceKey, principal);
+  const decision = openDecisionFor(recipient, origin.decisionId, ports.secret(), now);
   if (decision.promptId !== cacheEntryId(namespaceKey, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }

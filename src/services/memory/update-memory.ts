@@ -1,6 +1,6 @@
 import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
-import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import { memoryNotFound } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
 import { notActive, refuseOtherSupersedes } from "../../domain/memory/supersession.ts";
@@ -13,6 +13,7 @@ import type { MemoryWriter } from "../../ports/memory/writer.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
+import { updateCurrent } from "../update-current.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface UpdateMemoryInput {
@@ -24,9 +25,6 @@ export interface UpdateMemoryInput {
   readonly fields: readonly MutableField[];
   readonly requestId?: string;
 }
-
-/** Attempts of an update without an etag: the memory may change between its read and its write. */
-const MAX_ATTEMPTS = 5;
 
 /**
  * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
@@ -47,7 +45,7 @@ export async function updateMemory(
 ): Promise<StoredMemory> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { requestId, ...body } = input;
-  for (let attempt = 1; ; attempt += 1) {
+  return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
@@ -75,24 +73,13 @@ export async function updateMemory(
       supersededBy: current.supersededBy,
     };
     const { deadline, signal } = context;
-    try {
-      return await ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {
-        const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
-        return ports.memories.writer.replace(
-          namespaceKey,
-          input.etag === "" ? current.etag : input.etag,
-          replacement,
-          {
-            now,
-            ...(request === undefined ? {} : { request }),
-          },
-        );
-      });
-    } catch (error) {
-      const changed = error instanceof RecollectError && error.reason === "ETAG_MISMATCH";
-      if (!changed || input.etag !== "" || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
+    return ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {
+      const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
+      const expected = input.etag === "" ? current.etag : input.etag;
+      const options = { now, ...(request === undefined ? {} : { request }) };
+      return ports.memories.writer.replace(namespaceKey, expected, replacement, options);
+    });
+  });
 }
 
 /** The vector of the new version: the stored vector or refusal, when the indexed text has not changed. */

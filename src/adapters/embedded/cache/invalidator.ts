@@ -1,4 +1,4 @@
-import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
+import { mapKeyOf, type NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { DECISION_LIFETIME_MS } from "../../../domain/cache/decision-token.ts";
 import type { InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
@@ -30,7 +30,7 @@ export class CacheInvalidator implements Disposable {
 
   /** 0: nothing was invalidated. */
   generation(scope: NamespaceKey): number {
-    return this.#generations.size === 0 ? 0 : (this.#generations.get(nameOf(scope)) ?? 0);
+    return this.#generations.size === 0 ? 0 : (this.#generations.get(mapKeyOf(scope)) ?? 0);
   }
 
   invalidate(
@@ -54,7 +54,7 @@ export class CacheInvalidator implements Disposable {
         return {
           result: undefined,
           afterCommit: () => {
-            this.#generations.set(nameOf(scope), last);
+            this.#generations.set(mapKeyOf(scope), last);
             this.#onInvalidated(namespaceId);
             this.#reclaimer.start(namespaceId);
           },
@@ -80,12 +80,7 @@ export class CacheInvalidator implements Disposable {
   #readGenerations(): void {
     this.#generations.clear();
     for (const { tenant, name, state } of this.#parts.invalidations.all()) {
-      this.#generations.set(nameOf({ tenant, namespace: name }), state.last);
+      this.#generations.set(mapKeyOf({ tenant, namespace: name }), state.last);
     }
   }
-}
-
-/** Unique: neither name contains a line end. */
-function nameOf({ tenant, namespace }: NamespaceKey): string {
-  return `${tenant}\n${namespace}`;
 }
