@@ -40,7 +40,7 @@ function each(what: string, commandsOf: (seen: readonly SeenCommand[]) => readon
 
 /** HMGET of version and record, even when the service read only the version, because it had the record cached. */
 function entryOf(seen: readonly SeenCommand[]): Command[] {
-  const read = seen.find(({ command: [name, , field] }) => isNamed(name, "HGET") && field === "version");
+  const read = seen.find(({ command: [name, , field] }) => isNamed(name, "HMGET") && field === "version");
   if (read === undefined) throw new Error("no entry was read in a call");
   return [["HMGET", read.command[1] ?? "", "version", "rec"]];
 }

@@ -6,7 +6,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { readFrames } from "./frames.ts";
 import { frameOf, GrpcConnection } from "./grpc-connection.ts";
-import { quantile } from "./statistics.ts";
+import { loadFigures } from "./statistics.ts";
 
 /** A load on one server. It ends at the first bound; calls in flight are awaited. */
 export interface LoadPlan {
@@ -101,12 +101,7 @@ async function apply(plan: LoadPlan): Promise<LoadResult> {
   const seconds = (performance.now() - start) / 1000;
   for (const connection of connections) connection[Symbol.dispose]();
   return {
-    calls: durations.length,
-    seconds,
-    callsPerSecond: durations.length / seconds,
-    p50Ms: quantile(durations, 0.5),
-    p95Ms: quantile(durations, 0.95),
-    p99Ms: quantile(durations, 0.99),
+    ...loadFigures(durations, seconds),
     errors,
     ...(firstError === undefined ? {} : { firstError }),
     shortReplies,

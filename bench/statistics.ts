@@ -11,3 +11,15 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
+
+/** Throughput and latency of calls that took these durations, in milliseconds, within so many seconds. */
+export function loadFigures(durations: readonly number[], seconds: number) {
+  return {
+    calls: durations.length,
+    seconds,
+    callsPerSecond: durations.length / seconds,
+    p50Ms: quantile(durations, 0.5),
+    p95Ms: quantile(durations, 0.95),
+    p99Ms: quantile(durations, 0.99),
+  };
+}

@@ -6,7 +6,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import type { LoadResult } from "../load.ts";
-import { quantile } from "../statistics.ts";
+import { loadFigures } from "../statistics.ts";
 import { type CallTrips, connectionOptions, readTrips, sendAll } from "./commands.ts";
 
 /** A load that ends at the first bound; calls in flight are awaited. */
@@ -51,12 +51,7 @@ async function apply(plan: RawPlan): Promise<LoadResult> {
   const seconds = (performance.now() - start) / 1000;
   redis.disconnect();
   return {
-    calls: durations.length,
-    seconds,
-    callsPerSecond: durations.length / seconds,
-    p50Ms: quantile(durations, 0.5),
-    p95Ms: quantile(durations, 0.95),
-    p99Ms: quantile(durations, 0.99),
+    ...loadFigures(durations, seconds),
     errors: 0,
     shortReplies: 0,
     replyBytes: 0,

@@ -2,10 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LookupCacheResponse_Miss_Reason as MissReason } from "#gen/recollect/v1/cache_pb.js";
-import { createApp } from "../../src/app/app.ts";
-import { connect } from "../../src/cli/client.ts";
-import { loadConfig } from "../../src/config/load.ts";
 import type { PromptPair } from "./cache-pairs.ts";
+import { openService } from "./service.ts";
 
 const SCOPE = { model: "bench-model" };
 
@@ -28,19 +26,8 @@ export async function pairsThroughTheService(
 ): Promise<ServiceOutcome[]> {
   const data = await mkdtemp(join(tmpdir(), "recollect-cache-"));
   try {
-    const env = {
-      MEMORY_BACKEND: "embedded",
-      GRPC_PORT: "0",
-      HTTP_PORT: "0",
-      LOG_LEVEL: "error",
-      RECOLLECT_CONFIG: "none.yaml",
-      DATA_DIR: data,
-      ...settings,
-    };
-    await using app = createApp(loadConfig({ env }));
-    await app.start();
-    const { host, port } = app.addresses.grpc;
-    const { cache } = connect({ address: `${host}:${port}` });
+    await using service = await openService({ DATA_DIR: data, ...settings });
+    const { cache } = service.clients;
     const outcomes: ServiceOutcome[] = [];
     for (const [index, { stored, asked }] of pairs.entries()) {
       const namespace = `pair-${index + 1}`;

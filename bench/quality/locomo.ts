@@ -1,9 +1,7 @@
 import { Memory_Kind as Kind } from "#gen/recollect/v1/memory_pb.js";
-import { createApp } from "../../src/app/app.ts";
-import { connect } from "../../src/cli/client.ts";
-import { loadConfig } from "../../src/config/load.ts";
 import type { Conversation } from "./data.ts";
 import { type Ranking, type RetrievalFigures, retrievalFigures } from "./retrieval.ts";
+import { openService } from "./service.ts";
 
 const BATCH = 100;
 /** Enough for recall at 20. With more than 50, more candidates would be ranked than for a usual page. */
@@ -17,18 +15,8 @@ export async function locomoThroughTheService(
   conversations: readonly Conversation[],
   settings: Readonly<Record<string, string>>,
 ): Promise<RetrievalFigures> {
-  const env = {
-    MEMORY_BACKEND: "embedded",
-    GRPC_PORT: "0",
-    HTTP_PORT: "0",
-    LOG_LEVEL: "error",
-    RECOLLECT_CONFIG: "none.yaml",
-    ...settings,
-  };
-  await using app = createApp(loadConfig({ env }));
-  await app.start();
-  const { host, port } = app.addresses.grpc;
-  const { memory } = connect({ address: `${host}:${port}` });
+  await using service = await openService(settings);
+  const { memory } = service.clients;
   const rankings: Ranking[] = [];
   for (const [index, { turns, questions }] of conversations.entries()) {
     const namespace = `locomo-${index}`;

@@ -117,7 +117,7 @@ function asksHow(tokens: readonly Token[], from: number, to: number): boolean {
   });
 }
 
-/** Whether "you" means anybody: nobody else is spoken of in the rest of the sentence. */
+/** Whether "you" means anybody: the rest of the sentence names no other person. */
 export function isGenericYou(tokens: readonly Token[], at: number): boolean {
   for (let next = at + 1; next < tokens.length && tokens[next]?.kind !== "stop"; next++) {
     const person = PRONOUNS.get(tokens[next]?.text ?? "");

@@ -624,7 +624,7 @@ show: shown
 forbid: forbade forbidden
 `);
 
-/** What something is done by, when nobody does it. */
+/** What something is done by without a person who does it. */
 export const MEANS = list(
   `email mail phone telephone card cash check post bus train car plane ferry boat bike hand text sms fax transfer letter default
   accident mistake law chance app voice credit debit wire courier`,

@@ -29,6 +29,27 @@ export function notActive({
   });
 }
 
+/**
+ * The memories that a new one supersedes, in the order of its `supersedes`, or the first reason against it: `missing` for an
+ * id that `find` does not find, or MEMORY_NOT_ACTIVE. `find` gives the unexpired memory with an id, with what the store
+ * needs beside it.
+ */
+export function toSupersede<Found extends { readonly current: Memory }>(
+  { supersedes = [] }: Pick<Memory, "supersedes">,
+  find: (id: string) => Found | undefined,
+  missing: (id: string) => RecollectError,
+): readonly Found[] | RecollectError {
+  const all: Found[] = [];
+  for (const id of supersedes) {
+    const found = find(id);
+    if (found === undefined) return missing(id);
+    const refusal = notActive(found.current);
+    if (refusal !== undefined) return refusal;
+    all.push(found);
+  }
+  return all;
+}
+
 /** Throws REQUEST_INVALID, naming the field below `path`, for a draft that replaces itself, or that may be dropped as a duplicate. */
 export function checkSupersedes(
   draft: { readonly id: string; readonly supersedes?: readonly string[] },

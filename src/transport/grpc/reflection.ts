@@ -40,7 +40,7 @@ function versionsOf(
   return versions;
 }
 
-/** The services themselves, of each version: the library parses them anew for each server. */
+/** The services themselves, of each version: the library parses them again for each server. */
 const DEFINITIONS = versionsOf({}).map(({ definition }) => definition);
 
 function packageOf(services: readonly DescService[]): Package {

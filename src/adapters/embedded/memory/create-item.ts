@@ -8,7 +8,7 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
-import { notActive, superseded } from "../../../domain/memory/supersession.ts";
+import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
@@ -56,19 +56,17 @@ export function createItem(
 /** The memories that a new one supersedes, with their rows; or why it cannot. */
 function supersededRows(
   { rows }: CreateItemParts,
-  { supersedes = [] }: Memory,
+  memory: Memory,
   { scope, namespaceId, now }: CreateContext,
 ): readonly { readonly row: Row; readonly current: StoredMemory }[] | RecollectError {
-  const found: { readonly row: Row; readonly current: StoredMemory }[] = [];
-  for (const id of supersedes) {
+  const find = (id: string) => {
     const row = rows.find(namespaceId, id);
     const current = row === undefined ? undefined : rows.memoryOf(row);
-    if (row === undefined || current === undefined || isExpired(current, now)) return rows.missing(scope, id);
-    const refusal = notActive(current);
-    if (refusal !== undefined) return refusal;
-    found.push({ row, current });
-  }
-  return found;
+    return row === undefined || current === undefined || isExpired(current, now)
+      ? undefined
+      : { row, current };
+  };
+  return toSupersede(memory, find, (id) => rows.missing(scope, id));
 }
 
 /** The outcome when the id of an item exists or its text is a duplicate; undefined: neither. */

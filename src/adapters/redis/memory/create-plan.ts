@@ -8,7 +8,7 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
-import { notActive, superseded } from "../../../domain/memory/supersession.ts";
+import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
 /** The stored memory that an item conflicts with: none, one with its id, or its oldest duplicate. */
@@ -89,19 +89,20 @@ export function planCreation(
 /** What becomes of the memories that a new one supersedes, or why it cannot. */
 function supersededBy(
   scope: NamespaceKey,
-  { id: by, supersedes = [] }: Memory,
+  memory: Memory,
   observed: ReadonlyMap<string, StoredMemory>,
   now: number,
 ): readonly SupersededMemory[] | RecollectError {
-  const all: SupersededMemory[] = [];
-  for (const id of supersedes) {
+  const find = (id: string) => {
     const current = observed.get(id);
-    if (current === undefined) return memoryNotFound(scope.namespace, id);
-    const refusal = notActive(current);
-    if (refusal !== undefined) return refusal;
-    all.push({ observedEtag: current.etag, memory: superseded(recordOf(current), by, now) });
-  }
-  return all;
+    return current === undefined ? undefined : { current };
+  };
+  const found = toSupersede(memory, find, (id) => memoryNotFound(scope.namespace, id));
+  if (found instanceof RecollectError) return found;
+  return found.map(({ current }) => ({
+    observedEtag: current.etag,
+    memory: superseded(recordOf(current), memory.id, now),
+  }));
 }
 
 /** The memories that the items planned so far create or change. */

@@ -89,15 +89,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
   ""
 >;
 
-/** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
-export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord): MemoryInput {
-  const { sessionPosition: _given, embedding: _beside, ...record } = memory;
-  const { id, etag, expireTime } = record;
-  const tok = memoryTokens(namespaceId, memory).join(",");
-  return { ...NO_MEMORY, id, tok, rec: pack(record), etag, expire: expireTime ?? "" };
-}
-
-/** The fields of a row that supersede_memory in memory-library.lua reads. */
+/** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
 export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
 
 export function supersededInput(
@@ -108,6 +100,12 @@ export function supersededInput(
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
   return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+}
+
+/** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
+export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord): MemoryInput {
+  const changed = supersededInput(namespaceId, memory, pack);
+  return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "" };
 }
 
 /** A memory without a vector is in the embedding queue; one whose text is refused is due when an operator retries it. */
