@@ -20,8 +20,7 @@ const ENDED_BY: Readonly<Record<string, string>> = {
     "a count that doubles up to the number of rows; waits for nothing",
   "adapters/redis/connection/cluster-servers.ts": "MAX_REDIRECTIONS",
   "adapters/redis/memory/search.ts": "MAX_ROUNDS",
-  "services/memory/update-memory.ts": "MAX_ATTEMPTS",
-  "services/cache/cache-policy.ts": "MAX_ATTEMPTS",
+  "services/update-current.ts": "MAX_ATTEMPTS",
   "domain/cache/notation-chunks.ts": "the end of the text, which each round comes nearer to",
   "domain/load/fair-queue.ts": "an empty queue: each round takes an entry from it",
   "services/memory/create-memories.ts":
