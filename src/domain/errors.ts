@@ -45,7 +45,12 @@ export type Reason =
   | "FIELD_UNKNOWN"
   | "TOO_MANY_UNFINISHED_REQUESTS"
   | "RECEIVE_TIMEOUT"
-  | "GUARD_TOO_LOOSE";
+  | "GUARD_TOO_LOOSE"
+  | "REVISION_NOT_FOUND"
+  | "MEMORY_ALREADY_ACTIVE"
+  | "CHANGES_LOST"
+  | "TOO_MANY_WATCHES"
+  | "SECRET_REFUSED";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {

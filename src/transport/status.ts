@@ -22,6 +22,7 @@ export const Code = {
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
   ABORTED: 10,
+  OUT_OF_RANGE: 11,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
@@ -75,6 +76,11 @@ export const CODE_OF_REASON = {
   TOO_MANY_UNFINISHED_REQUESTS: "RESOURCE_EXHAUSTED",
   RECEIVE_TIMEOUT: "DEADLINE_EXCEEDED",
   GUARD_TOO_LOOSE: "INVALID_ARGUMENT",
+  REVISION_NOT_FOUND: "NOT_FOUND",
+  MEMORY_ALREADY_ACTIVE: "FAILED_PRECONDITION",
+  CHANGES_LOST: "OUT_OF_RANGE",
+  TOO_MANY_WATCHES: "RESOURCE_EXHAUSTED",
+  SECRET_REFUSED: "INVALID_ARGUMENT",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons in the proto; the table above does not compile when the two lists differ. */

@@ -8,6 +8,7 @@ import { RecollectError } from "../domain/errors.ts";
  */
 const UNSERVED: Readonly<Record<string, readonly string[]>> = {
   "recollect.v1.SearchMemoriesRequest": ["neighbors", "as_of"],
+  "recollect.v1.ListMemoriesRequest": ["as_of"],
   "recollect.v1.LookupCacheRequest.Options": ["lease", "wait"],
   "recollect.v1.StoreCacheEntryRequest": ["lease_token"],
 };

@@ -405,6 +405,49 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 51;
    */
   CACHE_INVALIDATED = 51,
+
+  /**
+   * NOT_FOUND. The memory has no such revision, or it is no longer kept. With ResourceInfo.
+   * Example: {"reason": "REVISION_NOT_FOUND", "domain": "recollect", "metadata": {"id": "m1", "revision": "3"}}
+   *
+   * @generated from enum value: ERROR_REASON_REVISION_NOT_FOUND = 52;
+   */
+  REVISION_NOT_FOUND = 52,
+
+  /**
+   * FAILED_PRECONDITION. The memory is ACTIVE, and a restore names no revision.
+   * Example: {"reason": "MEMORY_ALREADY_ACTIVE", "domain": "recollect", "metadata": {"id": "m1"}}
+   *
+   * @generated from enum value: ERROR_REASON_MEMORY_ALREADY_ACTIVE = 53;
+   */
+  MEMORY_ALREADY_ACTIVE = 53,
+
+  /**
+   * OUT_OF_RANGE. Changes after the resume token are no longer kept. `cause` is one of trimmed (too many or too old),
+   * namespace_deleted, store_replaced (the store went back to an older state, by a failover or a restore).
+   * Example: {"reason": "CHANGES_LOST", "domain": "recollect", "metadata": {"cause": "trimmed"}}
+   *
+   * @generated from enum value: ERROR_REASON_CHANGES_LOST = 54;
+   */
+  CHANGES_LOST = 54,
+
+  /**
+   * RESOURCE_EXHAUSTED. The tenant has the maximum number of WatchMemories streams on this server. With RetryInfo.
+   * Example: {"reason": "TOO_MANY_WATCHES", "domain": "recollect", "metadata": {"limit": "100"}}
+   *
+   * @generated from enum value: ERROR_REASON_TOO_MANY_WATCHES = 55;
+   */
+  TOO_MANY_WATCHES = 55,
+
+  /**
+   * INVALID_ARGUMENT. The text or metadata holds what looks like a secret, and memory.secrets is reject. `pattern` names it;
+   * the message does not quote it. With BadRequest.
+   * Example: {"reason": "SECRET_REFUSED", "domain": "recollect",
+   *           "metadata": {"field": "memory.text", "pattern": "aws_access_key"}}
+   *
+   * @generated from enum value: ERROR_REASON_SECRET_REFUSED = 56;
+   */
+  SECRET_REFUSED = 56,
 }
 
 /**

@@ -241,6 +241,14 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
    * @generated from field: int64 access_count = 29;
    */
   accessCount: bigint;
+
+  /**
+   * Output only. What the server has found in it when it was written, such as `secret:aws_access_key`: see memory.secrets
+   * in docs/configuration.md.
+   *
+   * @generated from field: repeated string flags = 30;
+   */
+  flags: string[];
 };
 
 /**
@@ -697,12 +705,22 @@ export declare type CreateMemoryResponse = Message<"recollect.v1.CreateMemoryRes
   /**
    * Of a duplicate: the fields whose value in the request differs from `memory` after the update of expiration and tags, by
    * their names in Memory and in its order. Possible are text (verbatim, such as in another case), tags (some exceeded
-   * the limit), metadata, importance, pinned, expire_time (for ttl too: the memory expires later) and source_ids. A field
-   * that the request leaves out counts with its default. A retry with the same request_id gets the same names.
+   * the limit), metadata, importance, pinned, expire_time (for ttl too: the memory expires later) and source_ids; with
+   * `recall_loop` also kind, agent_id, session_id, role, author and the times. A field that the request leaves out counts with
+   * its default. A retry with the same request_id gets the same names.
    *
    * @generated from field: repeated string differs = 3;
    */
   differs: string[];
+
+  /**
+   * True when `duplicate` is true because the text was recalled shortly before (memory.recall_loop_minutes): an active memory
+   * of this user has the same text, and was accessed within that time. Agents that store what they have just recalled would
+   * multiply it. Only when on_duplicate is unset, and not for KIND_MESSAGE.
+   *
+   * @generated from field: bool recall_loop = 4;
+   */
+  recallLoop: boolean;
 };
 
 /**
@@ -834,6 +852,13 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
    * @generated from field: repeated string differs = 4;
    */
   differs: string[];
+
+  /**
+   * As in CreateMemoryResponse.
+   *
+   * @generated from field: bool recall_loop = 5;
+   */
+  recallLoop: boolean;
 };
 
 /**
@@ -1001,6 +1026,13 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
    * @generated from field: int32 max_answer_bytes = 5;
    */
   maxAnswerBytes: number;
+
+  /**
+   * List the memories as of this moment, as in SearchMemoriesRequest.
+   *
+   * @generated from field: google.protobuf.Timestamp as_of = 6;
+   */
+  asOf?: Timestamp | undefined;
 };
 
 /**
@@ -1293,15 +1325,19 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
   diversity: number;
 
   /**
-   * How many messages before and after each found message of a session to return with it, 0 to 5. Not served yet: a
-   * request that sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
+   * How many memories before and after each result to return with it, 0 to 5: those of its session, by position, that have a
+   * state, user and agent of `filter`. They do not count as accessed.
    *
    * @generated from field: int32 neighbors = 10;
    */
   neighbors: number;
 
   /**
-   * Search the namespace as it was known at this moment. Not served yet: refused as `neighbors` is.
+   * Search the memories of this moment: those that were stored by then, in the state that they had then (a memory that was
+   * superseded or archived later counts as ACTIVE), and that hold then by valid_from and valid_until. Corrections by
+   * UpdateMemory and RestoreMemory are unseen by it: memories have the content, and the results the state, that they have
+   * now. Memories that were deleted or have expired since are missing. Unset: now, and valid_from and valid_until do not
+   * count.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 11;
    */
@@ -1497,6 +1533,13 @@ export declare type SearchMemoriesResponse_Result = Message<"recollect.v1.Search
    * @generated from field: recollect.v1.SearchMemoriesResponse.Explanation explanation = 4;
    */
   explanation?: SearchMemoriesResponse_Explanation | undefined;
+
+  /**
+   * With `neighbors`: those of this result, by position in the session.
+   *
+   * @generated from field: repeated recollect.v1.Memory neighbors = 5;
+   */
+  neighbors: Memory[];
 };
 
 /**
@@ -1589,6 +1632,14 @@ export declare type SearchMemoriesResponse_Explanation = Message<"recollect.v1.S
    * @generated from field: float redundancy = 11;
    */
   redundancy: number;
+
+  /**
+   * How much the memory is worth keeping, 0..1, by age, accesses and importance. It is not part of the score: compaction
+   * archives the lowest.
+   *
+   * @generated from field: float retention_score = 12;
+   */
+  retentionScore: number;
 };
 
 /**
@@ -2072,7 +2123,7 @@ export declare type RestoreMemoryRequest = Message<"recollect.v1.RestoreMemoryRe
   id: string;
 
   /**
-   * The number of the revision to restore.
+   * The number of the revision to restore. 0: its present content, for a memory that is not ACTIVE.
    *
    * @generated from field: int32 revision = 3;
    */
@@ -2327,7 +2378,7 @@ export declare type WatchMemoriesRequest = Message<"recollect.v1.WatchMemoriesRe
 export declare const WatchMemoriesRequestSchema: GenMessage<WatchMemoriesRequest>;
 
 /**
- * One change.
+ * One change, or a resume token alone.
  *
  * @generated from message recollect.v1.WatchMemoriesResponse
  */
@@ -2340,7 +2391,7 @@ export declare type WatchMemoriesResponse = Message<"recollect.v1.WatchMemoriesR
   change: WatchMemoriesResponse_Change;
 
   /**
-   * The memory after the change; with DELETED its id and namespace only.
+   * The memory as it is now; only id and namespace when it no longer exists. Unset without a change.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
@@ -2352,6 +2403,13 @@ export declare type WatchMemoriesResponse = Message<"recollect.v1.WatchMemoriesR
    * @generated from field: string resume_token = 3;
    */
   resumeToken: string;
+
+  /**
+   * When it changed.
+   *
+   * @generated from field: google.protobuf.Timestamp change_time = 4;
+   */
+  changeTime?: Timestamp | undefined;
 };
 
 /**
@@ -2367,32 +2425,60 @@ export declare const WatchMemoriesResponseSchema: GenMessage<WatchMemoriesRespon
  */
 export enum WatchMemoriesResponse_Change {
   /**
-   * Never returned by the server.
+   * A response without a change.
    *
    * @generated from enum value: CHANGE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Created.
+   * Created, or imported.
    *
    * @generated from enum value: CHANGE_CREATED = 1;
    */
   CREATED = 1,
 
   /**
-   * Updated: its fields or its state.
+   * Its fields were updated, by UpdateMemory or by a duplicate.
    *
    * @generated from enum value: CHANGE_UPDATED = 2;
    */
   UPDATED = 2,
 
   /**
-   * Deleted.
+   * Deleted, or purged.
    *
    * @generated from enum value: CHANGE_DELETED = 3;
    */
   DELETED = 3,
+
+  /**
+   * Another memory has replaced it.
+   *
+   * @generated from enum value: CHANGE_SUPERSEDED = 4;
+   */
+  SUPERSEDED = 4,
+
+  /**
+   * Archived.
+   *
+   * @generated from enum value: CHANGE_ARCHIVED = 5;
+   */
+  ARCHIVED = 5,
+
+  /**
+   * Restored by RestoreMemory.
+   *
+   * @generated from enum value: CHANGE_RESTORED = 6;
+   */
+  RESTORED = 6,
+
+  /**
+   * Removed because it had expired. This may be some time after its expire_time.
+   *
+   * @generated from enum value: CHANGE_EXPIRED = 7;
+   */
+  EXPIRED = 7,
 }
 
 /**
@@ -2696,8 +2782,8 @@ export declare const MemoryService: GenService<{
     output: typeof ListMemoriesResponseSchema;
   },
   /**
-   * Corrects fields of a memory. When a fact has changed, store a new memory instead. Earlier revisions are kept
-   * from the version on that serves ListMemoryRevisions.
+   * Corrects fields of a memory. When a fact has changed, store a new memory that supersedes this one instead. What it was
+   * before is kept as a revision (see ListMemoryRevisions).
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
    * it is in another state than ACTIVE.
@@ -2710,7 +2796,7 @@ export declare const MemoryService: GenService<{
     output: typeof UpdateMemoryResponseSchema;
   },
   /**
-   * Deletes one memory permanently. Deleting one that does not exist is NOT_FOUND.
+   * Deletes one memory permanently, with its revisions. Deleting one that does not exist is NOT_FOUND.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH.
    *
@@ -2758,7 +2844,11 @@ export declare const MemoryService: GenService<{
     output: typeof BuildContextResponseSchema;
   },
   /**
-   * Lists the earlier revisions of a memory, newest first. Not served yet.
+   * Lists the earlier revisions of a memory, newest first. Each change of a memory, also of its state, keeps what it was
+   * before, the last 20 (memory.max_revisions). Deleting the memory deletes them.
+   *
+   * Errors: NOT_FOUND with MEMORY_NOT_FOUND; INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this
+   * list's.
    *
    * @generated from rpc recollect.v1.MemoryService.ListMemoryRevisions
    */
@@ -2768,7 +2858,11 @@ export declare const MemoryService: GenService<{
     output: typeof ListMemoryRevisionsResponseSchema;
   },
   /**
-   * Restores an earlier revision of a memory. Not served yet.
+   * Makes a memory what it was in an earlier revision, and ACTIVE: also one that was superseded, archived or quarantined.
+   * That is a correction: it is a new revision itself, and a memory that replaced this one stays as it is.
+   *
+   * Errors: NOT_FOUND with MEMORY_NOT_FOUND or REVISION_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with
+   * MEMORY_ALREADY_ACTIVE when no revision is named and it is ACTIVE.
    *
    * @generated from rpc recollect.v1.MemoryService.RestoreMemory
    */
@@ -2814,7 +2908,17 @@ export declare const MemoryService: GenService<{
     output: typeof ExportMemoriesResponseSchema;
   },
   /**
-   * Streams every change of a namespace from a resume token on. Not served yet.
+   * Streams the changes of a namespace, in their order, from a resume token on. Each change is streamed at least once,
+   * also over restarts and failovers: a client continues with the token of the last response that it has processed. The
+   * feed holds no content; a response has the memory as it is when it is sent, which may be after later changes. It keeps
+   * the last 100,000 changes of the last 7 days (memory.max_changes, memory.change_retention_days).
+   *
+   * The first response, and one every 30 seconds without changes, has a resume token alone. The stream has no end of its
+   * own.
+   *
+   * Errors: OUT_OF_RANGE with CHANGES_LOST when changes after the token are no longer kept: read the namespace anew, and
+   * watch from then on; INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is of no watch of this namespace;
+   * RESOURCE_EXHAUSTED with TOO_MANY_WATCHES.
    *
    * @generated from rpc recollect.v1.MemoryService.WatchMemories
    */
