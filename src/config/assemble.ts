@@ -28,6 +28,10 @@ export function assemble(
     backend: values.backend,
     dataDir: values.dataDir,
     redis: redisOf(values),
+    memory: {
+      maxChanges: values.memoryMaxChanges,
+      changeRetentionMs: values.memoryChangeRetention * 24 * HOUR,
+    },
     vectorSearch: {
       enabled: values.vectorSearch,
       dimension: values.vectorDimension,
@@ -84,6 +88,7 @@ export function assemble(
       ...LIMITS,
       maxConcurrentCalls: values.maxConcurrentCalls,
       maxOpenStreams: values.maxOpenStreams,
+      maxWatches: values.maxWatches,
       maxUnfinishedBytes: values.maxUnfinishedMib * MIB,
       maxUnfinishedBytesPerConnection: values.maxUnfinishedMibPerConnection * MIB,
       requestReceiveMs: values.requestReceiveTimeout * SECOND,

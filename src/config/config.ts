@@ -36,6 +36,11 @@ export interface Config {
   readonly backendReason: string;
   readonly dataDir: string;
   readonly redis: RedisConfig;
+  readonly memory: {
+    /** How much of a change feed is kept. */
+    readonly maxChanges: number;
+    readonly changeRetentionMs: number;
+  };
   readonly vectorSearch: {
     readonly enabled: boolean;
     readonly dimension: number;
@@ -135,6 +140,8 @@ export interface Limits {
   readonly maxConcurrentCalls: number;
   /** Limit of calls that stream in either direction. */
   readonly maxOpenStreams: number;
+  /** Watches of one tenant. */
+  readonly maxWatches: number;
   /** Bytes of all incomplete requests, and of those of one connection. */
   readonly maxUnfinishedBytes: number;
   readonly maxUnfinishedBytesPerConnection: number;
@@ -160,6 +167,7 @@ export const LIMITS: Limits = {
   maxConcurrentStreams: 1000,
   maxConcurrentCalls: 1000,
   maxOpenStreams: 1000,
+  maxWatches: 100,
   maxUnfinishedBytes: 256 * 1024 * 1024,
   maxUnfinishedBytesPerConnection: 32 * 1024 * 1024,
   requestReceiveMs: 30_000,

@@ -171,6 +171,15 @@ export function modelIsChanging(): RecollectError {
   });
 }
 
+/** RetryInfo of SERVER_STOPPING: another server, or this one after its restart. */
+const RETRY_AFTER_STOP_MS = 1000;
+
+export function serverStopping(): RecollectError {
+  return new RecollectError("SERVER_STOPPING", "the server is stopping", {
+    retryAfterMs: RETRY_AFTER_STOP_MS,
+  });
+}
+
 export function deadlineExceeded(): RecollectError {
   return new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed");
 }

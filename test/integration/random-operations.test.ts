@@ -40,6 +40,7 @@ describe("random operations through the gRPC server", () => {
     expect(counts.comparableRankings).toBeGreaterThan(counts.rankings / 2);
     expect(counts.rankings).toBeGreaterThan(runs);
     expect(counts.imported).toBeGreaterThan(runs * 5);
+    expect(counts.changes).toBeGreaterThan(runs * 5);
     expect(counts.exported).toBeGreaterThan(runs * 5);
   });
 });
@@ -51,8 +52,16 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
   const start = (): Promise<TestApp> =>
     startApp({
       dataDir,
-      env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
-      overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
+      env: {
+        CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries),
+        MEMORY_CHANGE_RETENTION_DAYS: "3650",
+      },
+      overrides: {
+        clock: { now: () => present },
+        embedder: OPTIONS.embedder,
+        // Watches are silent as soon as they have given what there is.
+        watchSleep: async () => undefined,
+      },
       // Long enough that a slow machine causes no miss; the model knows plain TTLs.
       configure: (config) => ({
         ...config,

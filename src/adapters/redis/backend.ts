@@ -1,8 +1,11 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
+import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMetrics } from "../../ports/metrics.ts";
+import type { Sleep } from "../../ports/sleep.ts";
+import { sleep } from "../system/sleep.ts";
 import { RedisCachePolicyStore } from "./cache/policies.ts";
 import { RedisCacheStore } from "./cache/store.ts";
 import type { RedisClient } from "./connection/client.ts";
@@ -35,6 +38,10 @@ export interface RedisBackendOptions extends FoundationOptions {
   readonly compressFrom?: number | undefined;
   /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
+  /** How much of each change feed is kept. Default: FEED_LIMITS. */
+  readonly feedLimits?: FeedLimits;
+  /** For the pauses between two polls of the change feeds. Default: a timer. */
+  readonly sleep?: Sleep;
 }
 
 /**
@@ -119,17 +126,22 @@ function openStores(
   { client, keys, model, keeper, verify }: StoreParts,
   owner: AsyncDisposableStack,
 ) {
-  const { log, metrics, vectors, indexes, compressFrom } = options;
+  const { log, metrics, vectors, indexes, compressFrom, feedLimits = FEED_LIMITS } = options;
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
-  const sweeper = owner.use(new Sweeper(client, keys, log));
+  const sweeper = owner.use(new Sweeper(client, keys, feedLimits, log));
   // Removes deleted namespaces that an earlier process left.
   sweeper.afterDeletion();
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, metrics);
   const missing = (scope: NamespaceKey): void => keeper.missing(namespaces.partition(scope));
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
-  const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));
+  const memories = owner.use(
+    openMemories(client, namespaces, {
+      ...{ ...common, sweeper, onPending, feedLimits },
+      sleep: options.sleep ?? sleep,
+    }),
+  );
   const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { RecollectError } from "../../domain/errors.ts";
 import type { StepLimits } from "../../domain/memory/batch-steps.ts";
+import type { ChangeKind } from "../../domain/memory/changes.ts";
 import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
@@ -55,6 +56,13 @@ export interface CreateOptions {
   readonly step?: BatchStep;
 }
 
+export interface ReplaceOptions {
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+  /** How the change feed names it; default UPDATED. */
+  readonly change?: ChangeKind;
+}
+
 /** Writes of batches that are too large for one step; see nextStep. */
 export interface SteppedWrites {
   /** Limits of one call, so that it does not delay other calls for long: a larger batch is written step by step. */
@@ -98,7 +106,7 @@ export interface MemoryWriter extends SteppedWrites {
     namespaceKey: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: ReplaceOptions,
   ): Promise<StoredMemory>;
 
   /**

@@ -21,6 +21,7 @@ import {
   RecollectError,
 } from "../../../src/domain/errors.ts";
 import { bm25 } from "../../../src/domain/memory/bm25.ts";
+import { changesLost, type FeedPosition, type MemoryChange } from "../../../src/domain/memory/changes.ts";
 import { EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import {
   defaultOnDuplicate,
@@ -148,6 +149,8 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       return plain("counted");
     case "export":
       return plain(await exportAll(context, scope, input));
+    case "changes":
+      return plain(await changesOf(context, scope, input.pageSize));
     case "get": {
       const found = await getAccessed(context, scope, input.ids);
       const [first] = found;
@@ -276,6 +279,40 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
     case "lookup":
       return plain(await lookup(context, scope, input.prompt, input.scope, input.options));
   }
+}
+
+async function changesOf(
+  { stores }: NaiveContext,
+  scope: NamespaceKey,
+  pageSize: number,
+): Promise<readonly string[]> {
+  const changes: MemoryChange[] = [];
+  let position: FeedPosition = { incarnation: "", sequence: 0, digest: "" };
+  for (let count = pageSize; count > 0; ) {
+    const read = await stores.memories.changes.read(scope, position, pageSize);
+    if (read.kind === "lost") throw changesLost(read.cause);
+    count = read.changes.length;
+    changes.push(...read.changes);
+    position = read.position;
+  }
+  return shownChanges(changes);
+}
+
+/**
+ * Without removals of expired memories, which come whenever a store makes them; those that were deleted at one time by a
+ * purge are in no defined order.
+ */
+export function shownChanges(changes: readonly Omit<MemoryChange, "sequence">[]): readonly string[] {
+  const shown = changes
+    .filter(({ kind }) => kind !== "EXPIRED")
+    .map(({ kind, memoryId, time }) => ({ kind, memoryId, time }));
+  for (let first = 0, end = 1; first < shown.length; first = end, end += 1) {
+    const [kind, time] = [shown[first]?.kind, shown[first]?.time];
+    while (kind === "DELETED" && shown[end]?.kind === kind && shown[end]?.time === time) end += 1;
+    const ordered = shown.slice(first, end).sort((a, b) => (a.memoryId < b.memoryId ? -1 : 1));
+    shown.splice(first, ordered.length, ...ordered);
+  }
+  return shown.map(({ kind, memoryId, time }) => `${kind} ${memoryId} ${time}`);
 }
 
 /** Number of unexpired memories and entries of a namespace: the minimum of its counts. */

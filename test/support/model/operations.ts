@@ -153,6 +153,8 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
+  /** The whole change feed, this many at a time through the ports. */
+  | { readonly op: "changes"; readonly pageSize: number }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -612,6 +614,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
+    [2, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

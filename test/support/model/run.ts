@@ -2,6 +2,7 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
+import { emptyUniverse, LONG_FEED } from "../reference/world.ts";
 import type { Answer, Expected, ImportStep } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
 import {
@@ -41,6 +42,8 @@ export interface RunCounts {
   imported: number;
   /** Memories that exports gave. */
   exported: number;
+  /** Changes that feeds gave. */
+  changes: number;
 }
 
 export function newRunCounts(): RunCounts {
@@ -53,6 +56,7 @@ export function newRunCounts(): RunCounts {
     comparableRankings: 0,
     imported: 0,
     exported: 0,
+    changes: 0,
   };
 }
 
@@ -70,7 +74,7 @@ export async function runOperations(
   options: RunOptions,
   counts: RunCounts,
 ): Promise<void> {
-  const stores = referenceStores();
+  const stores = referenceStores(emptyUniverse(LONG_FEED));
   const past: Past[] = [];
   let now = NOW;
   for (const [index, operation] of operations.entries()) {
@@ -217,6 +221,7 @@ function count(counts: RunCounts, operation: Operation, expected: Expected): voi
   if (expected.kind === "plain" && Array.isArray(expected.value)) {
     if (operation.op === "import")
       counts.imported += (expected.value as readonly ImportStep[]).at(-1)?.imported ?? 0;
+    if (operation.op === "changes") counts.changes += expected.value.length;
     if (operation.op === "export") counts.exported += expected.value.length;
   }
   if (expected.kind !== "search" || expected.ranked.length < 2) return;

@@ -3,6 +3,7 @@ import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
+import { type ChangeKind, changesAfter, endOfFeed } from "../../../src/domain/memory/changes.ts";
 import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
@@ -25,6 +26,7 @@ import type {
 } from "../../../src/ports/memory/writer.ts";
 import { countTerms } from "./count-terms.ts";
 import {
+  appendChange,
   byTime,
   idempotently,
   type ReferenceMemory,
@@ -70,6 +72,15 @@ export function referenceMemories(universe: Universe): Memories {
     world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
   };
 
+  const note = (scope: NamespaceKey, kind: ChangeKind, memoryId: string, now: number): void =>
+    appendChange(universe, scope, { kind, memoryId, now });
+  /** Removes an expired memory whose id is taken. */
+  const freeId = (scope: NamespaceKey, id: string, now: number): void => {
+    if (!memoriesIn(scope).some(({ memory }) => memory.id === id)) return;
+    note(scope, "EXPIRED", id, now);
+    removeIds(scope, new Set([id]));
+  };
+
   const createOne = (scope: NamespaceKey, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
     if ("refusal" in item) return { kind: "refused", error: item.refusal };
     const { id, sessionId } = item.memory;
@@ -84,6 +95,7 @@ export function referenceMemories(universe: Universe): Memories {
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
+      if (memory !== duplicate.memory) note(scope, "UPDATED", memory.id, now);
       duplicate.memory = memory;
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
@@ -99,15 +111,19 @@ export function referenceMemories(universe: Universe): Memories {
       const error = notActive(current);
       if (error !== undefined) return { kind: "refused", error };
     }
-    for (const one of live(scope, now)) {
-      const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
-      if (isReplaced) one.memory = superseded(one.memory, id, now);
-    }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(sessionId, position);
-    removeIds(scope, new Set([id]));
-    return { kind: "created", memory: keep(scope, item, position) };
+    freeId(scope, id, now);
+    const created = keep(scope, item, position);
+    note(scope, "CREATED", id, now);
+    for (const replaced of item.memory.supersedes ?? []) {
+      const one = live(scope, now).find(({ memory }) => memory.id === replaced);
+      if (one === undefined) continue;
+      one.memory = superseded(one.memory, id, now);
+      note(scope, "SUPERSEDED", replaced, now);
+    }
+    return { kind: "created", memory: created };
   };
 
   const importOne = (scope: NamespaceKey, item: ImportedMemory, now: number): ImportOutcome => {
@@ -121,8 +137,9 @@ export function referenceMemories(universe: Universe): Memories {
     const given = sessionPosition > 0 && !isStored ? sessionPosition : last + 1;
     const position = sessionId === "" ? 0 : given;
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
-    removeIds(scope, new Set([id]));
+    freeId(scope, id, now);
     keep(scope, item, position);
+    note(scope, "CREATED", id, now);
     return "imported";
   };
 
@@ -196,6 +213,7 @@ export function referenceMemories(universe: Universe): Memories {
             if (current.etag !== expectedEtag) throw changed(id);
             removeIds(scope, new Set([id]));
             const { sessionPosition, access } = current;
+            note(scope, options.change ?? "UPDATED", id, options.now);
             return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
           },
           () => current,
@@ -216,6 +234,7 @@ export function referenceMemories(universe: Universe): Memories {
             const { etag } = existing(scope, id, options.now);
             if (options.etag !== undefined && options.etag !== etag) throw changed(id);
             removeIds(scope, new Set([id]));
+            note(scope, "DELETED", id, options.now);
             return { result: undefined, outcome: undefined };
           },
           () => undefined,
@@ -230,6 +249,7 @@ export function referenceMemories(universe: Universe): Memories {
           () => {
             const ids = passing(scope, filter, options.now).map(({ memory }) => memory.id);
             if (ids.length > 0) removeIds(scope, new Set(ids));
+            for (const id of ids) note(scope, "DELETED", id, options.now);
             return { result: ids.length, outcome: ids.length };
           },
           (count) => count,
@@ -292,6 +312,31 @@ export function referenceMemories(universe: Universe): Memories {
           .filter((memory) => after === undefined || byTime(memory, after) < 0);
         const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+      },
+    },
+    changes: {
+      end: async (scope) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        return endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+      },
+
+      read: async (scope, after, limit) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        if (world === undefined) return changesAfter(after, undefined);
+        const { incarnation, feed } = world;
+        const rows = feed.filter(({ sequence }) => sequence >= after.sequence).slice(0, limit + 1);
+        return changesAfter(after, { incarnation, last: feed.at(-1)?.sequence ?? 0, rows });
+      },
+
+      wait: async (scope, after, signal) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        const end = endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+        const hasChanged = end.sequence !== after.sequence || end.incarnation !== after.incarnation;
+        if (hasChanged || signal.aborted) return;
+        await new Promise<void>((resolve) => {
+          universe.waits.add(resolve);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
       },
     },
     importer: {

@@ -145,6 +145,19 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
+/** The additions of format 6: the history of memories. */
+const FORMAT_6 = `
+-- The change feed: see domain/memory/changes.ts. The row with sequence 0 is its beginning.
+CREATE TABLE memory_change (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  sequence INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  PRIMARY KEY (namespace_id, sequence)
+) WITHOUT ROWID, STRICT;
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -158,10 +171,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 2, to: 3, sql: FORMAT_3 },
   { from: 3, to: 4, sql: FORMAT_4 },
   { from: 4, to: 5, sql: FORMAT_5 },
+  { from: 5, to: 6, sql: FORMAT_6 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

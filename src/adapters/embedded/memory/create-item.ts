@@ -11,6 +11,7 @@ import {
 import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 import type { Database, Row } from "../database/database.ts";
+import type { RecordedChanges } from "./changes.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
 import { type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
 import type { SessionPositions } from "./session-positions.ts";
@@ -29,6 +30,8 @@ export interface CreateContext {
   readonly now: number;
   /** Collects callbacks to run when the batch is on disk. */
   readonly afterCommit: AfterCommit[];
+  /** Collects the changes of the batch. */
+  readonly changes: RecordedChanges;
 }
 
 /** Creates one item of a batch; handles existing ids and duplicates. Only inside a write. */
@@ -46,7 +49,9 @@ export function createItem(
   const position = parts.positions.next(namespaceId, item.memory.sessionId);
   const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
   context.afterCommit.push(afterCommit);
+  context.changes.add(namespaceId, "CREATED", memory.id);
   for (const { row, current } of replaced) {
+    context.changes.add(namespaceId, "SUPERSEDED", current.id);
     const version = superseded(recordOf(current), memory.id, now);
     context.afterCommit.push(parts.rowWriter.update(row, version, []));
   }
@@ -89,7 +94,10 @@ function existingOf(
       : { kind: "refused", error: memoryDuplicate(scope.namespace, String(duplicate["id"])) };
   }
   // Expired, but not swept yet: the id is free.
-  if (taken !== undefined) context.afterCommit.push(parts.rowWriter.remove(taken));
+  if (taken !== undefined) {
+    context.changes.add(namespaceId, "EXPIRED", id);
+    context.afterCommit.push(parts.rowWriter.remove(taken));
+  }
   return undefined;
 }
 
@@ -111,12 +119,13 @@ function merge(
   { rows, rowWriter }: CreateItemParts,
   row: Row,
   duplicate: Memory,
-  { now, afterCommit }: CreateContext,
+  { namespaceId, now, afterCommit, changes }: CreateContext,
 ): CreateOutcome {
   const existing = rows.memoryOf(row);
   const stored = recordOf(existing);
   const { memory, differs } = mergeDuplicate(stored, duplicate, now);
   if (memory !== stored) {
+    changes.add(namespaceId, "UPDATED", memory.id);
     afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
   }
   return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };

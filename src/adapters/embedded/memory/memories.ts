@@ -1,3 +1,4 @@
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
 import type { Damage } from "../database/damage.ts";
@@ -9,6 +10,7 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
+import { EmbeddedChangeFeed } from "./changes.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
 import { MemoryRowWriter } from "./row-writer.ts";
@@ -28,20 +30,27 @@ export interface EmbeddedMemoriesOptions {
   readonly damage: Damage;
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
+  /** How much of each change feed is kept. */
+  readonly feedLimits: FeedLimits;
   readonly log: Log;
+}
+
+export interface EmbeddedMemories extends Memories, Disposable {
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /**
  * Memories in SQLite, with FTS5 for keyword candidates and vector indexes in memory. Disposing of them queues a last
  * write in the database, which its owner closes.
  */
-export function openMemories(options: EmbeddedMemoriesOptions): Memories & Disposable {
+export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories {
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
   const rowWriter = new MemoryRowWriter({ ...options, accessCounts });
   const positions = new SessionPositions(database);
-  const parts = { ...options, accessCounts, rows, rowWriter, positions };
+  const changes = new EmbeddedChangeFeed(database, namespaces, options.feedLimits);
+  const parts = { ...options, accessCounts, rows, rowWriter, positions, changes };
   const reader = new EmbeddedMemoryReader(parts);
   const writer = new EmbeddedMemoryWriter(parts);
   return {
@@ -52,6 +61,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): Memories & Dispo
     accessCounts,
     exporter: reader,
     importer: writer,
+    changes,
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };
 }

@@ -10,6 +10,7 @@ import { termBytes } from "../keywords/terms.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { RecordedChanges } from "./changes.ts";
 
 /** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -113,14 +114,17 @@ export class MemoryRowWriter {
     return () => vectors.remove(namespaceId, number);
   }
 
-  /** Removes some memories that have expired. */
-  sweep(now: number): AfterCommit[] {
+  /** Removes some memories that have expired, of any namespaces. */
+  sweep(now: number, changes: RecordedChanges): AfterCommit[] {
     const expired = this.#database.all(
       "SELECT row, id, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
       now,
       SWEEP_LIMIT,
     );
-    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
+    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => {
+      changes.add(Number(row["namespace_id"]), "EXPIRED", String(row["id"]));
+      return this.remove(row);
+    });
   }
 
   #insertRow(namespaceId: number, memory: Memory, { duplicateKey, terms }: Replacement): number {

@@ -11,6 +11,7 @@ const HIDDEN_TENANT = "";
 const OTHERS = [
   { table: "cache_entry", key: "row" },
   { table: "cache_remembered", key: "row" },
+  { table: "memory_change", key: "namespace_id, sequence" },
   { table: "session", key: "namespace_id, session_id" },
   { table: "request", key: "namespace_id, key" },
 ] as const;

@@ -59,15 +59,22 @@ local positions = {}
 for _, item in ipairs(items) do
   if item.write == 'create' then
     -- Expired, but not swept yet: the id is free.
-    remove_memory(changes, item.id)
+    if remove_memory(changes, item.id) then note(changes, 'E', item.id) end
     local position = 0
     if item.session ~= '' then position = redis.call('HINCRBY', last_positions, item.session, 1) end
     write_memory(changes, item, generation, position, now)
     positions[#positions + 1] = position
+    note(changes, 'C', item.id)
   end
-  if item.write == 'merge' then merge_memory(changes, item) end
+  if item.write == 'merge' then
+    merge_memory(changes, item)
+    note(changes, 'U', item.id)
+  end
 end
-for _, memory in ipairs(superseded) do supersede_memory(changes, memory) end
+for _, memory in ipairs(superseded) do
+  supersede_memory(changes, memory)
+  note(changes, 'S', memory.id)
+end
 write_changes(changes)
 record(outcome)
 return { 'DONE', positions }

@@ -1,5 +1,6 @@
 -- The stored form of a memory (see keys.ts). Only these functions write and remove memories, so that all counters and
--- indexes follow. Counts are summed up in `changes` and written once per script: many memories share terms.
+-- indexes follow. Counts are summed up in `changes` and written once per script (write_changes in feed-library.lua): many
+-- memories share terms.
 -- Names that end in _prefix are key prefixes.
 
 -- Nil when the vectors are of the generation that the caller has.
@@ -9,7 +10,12 @@ local function other_model(generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, feed = {} }
+end
+
+-- Notes a change for the feed. kind: its first letter.
+local function note(changes, kind, id)
+  changes.feed[#changes.feed + 1] = kind .. id
 end
 
 local function count_tokens(changes, tokens, by)
@@ -63,15 +69,6 @@ end
 -- The memories of the partition, as plans of searches need them. Counted from the time when a start has set it.
 local function count_indexed(by)
   if by ~= 0 and redis.call('HEXISTS', meta, 'memories') == 1 then redis.call('HINCRBY', meta, 'memories', by) end
-end
-
-local function write_changes(changes)
-  add(counters, { memories = changes.memories, terms = changes.terms })
-  add(document_frequencies, changes.frequencies)
-  add(sizes, changes.sizes)
-  count_indexed(changes.memories)
-  -- Detects that an older state was restored: see store-identity.ts.
-  if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
 end
 
 -- The etag of an existing, unexpired memory; else nil.

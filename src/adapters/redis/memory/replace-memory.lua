@@ -1,5 +1,5 @@
 -- Replaces a memory, which keeps its position and its access statistics. `memories` holds the new state alone: the fields
--- of write_memory.
+-- of write_memory. change: its kind in the change feed, the first letter.
 -- Answers DONE and the row; REPLAY, outcome and the row; MISSING; CHANGED and the etag; REUSED, STALE, MODEL.
 local wrong = stale()
 if wrong then return wrong end
@@ -18,6 +18,7 @@ local position = tonumber(redis.call('HGET', memory_prefix .. memory.id, 'pos') 
 local changes = no_changes()
 take_memory(changes, memory.id)
 write_memory(changes, memory, generation, position, now)
+note(changes, change, memory.id)
 write_changes(changes)
 record('replaced')
 return { 'DONE', read_memory(memory.id, {}) }

@@ -35,12 +35,13 @@ export const MEMORY = defineLibrary({
   arguments: ["namespaceId"],
 });
 
-/** The keys of MEMORY. */
+/** The keys of MEMORY and FEED. */
 export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,
     counters: namespace.counters,
+    changeFeed: namespace.changeFeed,
     memoryPrefix: namespace.memory(""),
     memoryOrder: namespace.order,
     duplicates: namespace.duplicates,

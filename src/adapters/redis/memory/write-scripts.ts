@@ -3,6 +3,7 @@ import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { rows } from "../connection/script.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
+import { FEED } from "./changes.ts";
 import { MEMORY, MEMORY_FIELDS, ROW, SUPERSEDED_FIELDS } from "./rows.ts";
 
 type CreateReply =
@@ -12,7 +13,7 @@ type CreateReply =
 
 export const CREATE = defineNamespaceScript({
   file: new URL("./create-memories.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  libraries: [IDEMPOTENCY, MEMORY, FEED, ROW],
   effect: "writes",
   arguments: [
     ...(["generation", "countBefore", "outcome"] as const),
@@ -29,7 +30,7 @@ export const CREATE = defineNamespaceScript({
 });
 export const IMPORT = defineNamespaceScript({
   file: new URL("./import-memories.lua", import.meta.url),
-  libraries: [MEMORY],
+  libraries: [MEMORY, FEED],
   effect: "writes",
   arguments: ["now", "generation", rows("memories", ["position", ...MEMORY_FIELDS])],
   reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map((written) => numberOf(written) === 1)),
@@ -52,9 +53,9 @@ function singleReply(reply: Reply): SingleReply {
 
 export const REPLACE = defineNamespaceScript({
   file: new URL("./replace-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  libraries: [IDEMPOTENCY, MEMORY, FEED, ROW],
   effect: "writes",
-  arguments: ["generation", "expectedEtag", rows("memories", MEMORY_FIELDS)],
+  arguments: ["generation", "expectedEtag", "change", rows("memories", MEMORY_FIELDS)],
   reply: orModelChanged(singleReply),
 });
 export const REPLAY_REPLACE = defineNamespaceScript({
@@ -66,7 +67,7 @@ export const REPLAY_REPLACE = defineNamespaceScript({
 });
 export const DELETE = defineNamespaceScript({
   file: new URL("./delete-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY],
+  libraries: [IDEMPOTENCY, MEMORY, FEED],
   effect: "frees",
   arguments: ["id", "hasEtag", "expectedEtag"],
   reply: singleReply,

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryChanged, memoryNotFound } from "../../../domain/errors.ts";
 import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
@@ -12,6 +13,7 @@ import type {
   NewMemory,
   RefusedMemory,
   Replacement,
+  ReplaceOptions,
 } from "../../../ports/memory/writer.ts";
 import type { Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
@@ -24,6 +26,7 @@ import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type RecordedItem, recordedBatch, recordOfBatch, refusalOf } from "./batch-record.ts";
+import { feedInput } from "./changes.ts";
 import {
   type Observation,
   type Observations,
@@ -62,6 +65,7 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
+  readonly feedLimits: FeedLimits;
   /** Called after a write. `isPending`: it has added pending memories. */
   readonly onWritten: (
     scope: NamespaceKey,
@@ -135,6 +139,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             ...requestInput(request),
             request: namespace.request(request?.key ?? ""),
             now,
+            ...feedInput(this.#options.feedLimits),
             generation: this.#options.model.generation,
             countBefore: step.before.length,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
@@ -207,6 +212,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
           return {
             ...memoryKeys(namespace),
             now,
+            ...feedInput(this.#options.feedLimits),
             generation: this.#options.model.generation,
             memories: written.map((item) => ({
               position: item.memory.sessionPosition,
@@ -225,7 +231,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    { now, request }: Request,
+    { now, request, change = "UPDATED" }: ReplaceOptions,
   ): Promise<StoredMemory> {
     const { id } = replacement.memory;
     await this.#options.accesses.written();
@@ -243,6 +249,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             ...requestInput(request),
             request: namespace.request(request?.key ?? ""),
             now,
+            ...feedInput(this.#options.feedLimits),
+            change: change.slice(0, 1),
             generation: this.#options.model.generation,
             expectedEtag,
             memories: [memoryInput(namespace.namespaceId, written, this.#options.pack)],
@@ -297,6 +305,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
         ...requestInput(request),
         request: namespace.request(request?.key ?? ""),
         now,
+        ...feedInput(this.#options.feedLimits),
         id,
         hasEtag: etag === undefined ? 0 : 1,
         expectedEtag: etag ?? "",

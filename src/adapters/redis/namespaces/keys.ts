@@ -227,6 +227,11 @@ export class NamespaceRedisKeys {
     return this.#key("accessed");
   }
 
+  /** STREAM: the change feed (see feed-library.lua). */
+  get changeFeed(): string {
+    return this.#key("feed");
+  }
+
   /** The key prefix of the cache entries of this namespace. */
   get cacheEntries(): string {
     return `${this.partition.cacheEntries}${this.namespaceId}:`;
@@ -308,6 +313,7 @@ export class NamespaceRedisKeys {
       this.lastPositions,
       this.accessCounts,
       this.lastAccesses,
+      this.changeFeed,
       this.cacheOrder,
       ...SCORE_ORDERS.map((order) => this.cacheUses(order)),
       this.cacheUsage,
