@@ -37,7 +37,8 @@ export async function memoryWatch(options: MemoryWatchOptions): Promise<ExitCode
       token = response.resumeToken;
     }
   } catch (error) {
-    printToken(token);
+    // A token that gives nothing would only be refused again.
+    if (signal.aborted || token !== options.from) printToken(token);
     if (outputClosed.aborted) return EXIT_CODE.ok;
     if (!interrupt.signal.aborted) throw error;
     return interrupt.exitCode();

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { WatchMemoriesResponse_Change as Change, MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { keysFile, testKey } from "../support/api-keys.ts";
-import { onRedis } from "../support/backend-of-run.ts";
 import { transportsOf } from "../support/call-method.ts";
 import { refusalOf } from "../support/errors.ts";
 import { manualSleep } from "../support/manual-sleep.ts";
@@ -75,14 +74,13 @@ describe("WatchMemories", () => {
       }
       await watch.cancel();
     }
-    // On Redis, each server of this test has data of its own.
-    if (!onRedis()) {
+    {
       await using second = await startApp({ dataDir });
       for (const [seen, resumeToken] of tokens.entries()) {
         const watch = await openWatch(second.memory, { namespace, resumeToken });
-        await second.memory.createMemory({ namespace, memory: { id: `n${seen}`, text: "new" } });
+        await second.memory.createMemory({ namespace, memory: { id: `n${seen}`, text: `new n${seen}` } });
         const all = ["m0", "m1", "m2"].map((id) => `CREATED ${id} text of ${id}`);
-        const later = Array.from({ length: seen + 1 }, (_, at) => `CREATED n${at} new`);
+        const later = Array.from({ length: seen + 1 }, (_, at) => `CREATED n${at} new n${at}`);
         const expected = [...all.slice(seen), ...later];
         expect(await watch.changes(expected.length)).toEqual(expected);
         await watch.cancel();
