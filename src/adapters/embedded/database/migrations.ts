@@ -145,6 +145,20 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
+/** The additions of format 6: the history of memories. */
+const FORMAT_6 = `
+-- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
+-- record is left to those who read it.
+ALTER TABLE memory ADD COLUMN ended INTEGER;
+ALTER TABLE memory ADD COLUMN valid_from INTEGER;
+ALTER TABLE memory ADD COLUMN valid_until INTEGER;
+UPDATE memory SET
+  ended = CASE state WHEN 'ACTIVE' THEN NULL ELSE json_extract(substr(record, 9), '$.updateTime') END,
+  valid_from = json_extract(substr(record, 9), '$.validFrom'),
+  valid_until = json_extract(substr(record, 9), '$.validUntil')
+  WHERE json_valid(substr(record, 9));
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -158,10 +172,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 2, to: 3, sql: FORMAT_3 },
   { from: 3, to: 4, sql: FORMAT_4 },
   { from: 4, to: 5, sql: FORMAT_5 },
+  { from: 5, to: 6, sql: FORMAT_6 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

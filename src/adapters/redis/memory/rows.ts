@@ -2,6 +2,7 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
+  endedTime,
   type Memory,
   type MemoryEmbedding,
   type StoredMemory,
@@ -54,10 +55,18 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
   };
 }
 
+/** What `as_of` filters by, beside the create time; an absent time is empty. The hash has them as `ended`, `from` and `until`. */
+export const HISTORY_FIELDS = ["ended", "validFrom", "validUntil"] as const;
+
+export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FIELDS)[number], Argument>> {
+  const { validFrom = "", validUntil = "" } = memory;
+  return { ended: endedTime(memory) ?? "", validFrom, validUntil };
+}
+
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending"] as const),
+  ...(["dup", "expire", "session", "pending", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -80,6 +89,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
+    ...historyInput(item.memory),
   };
 }
 
@@ -90,7 +100,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "ended"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -99,7 +109,7 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, ended: endedTime(memory) ?? "" };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
