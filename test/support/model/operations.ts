@@ -553,13 +553,13 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      3,
+      6,
       fc.record({
         ...{ op: op("restore"), at, id, etag, request },
         revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
       }),
     ],
-    [2, fc.record({ op: op("revisions"), at, id, pageSize })],
+    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [
