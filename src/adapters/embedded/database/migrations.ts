@@ -145,6 +145,22 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
+/** The additions of format 6: the history of memories. */
+const FORMAT_6 = `
+-- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
+ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- What memories were before their changes. By id, because a replaced memory gets a new row.
+CREATE TABLE memory_revision (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  replace_time INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, id, number)
+) STRICT;
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -158,10 +174,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 2, to: 3, sql: FORMAT_3 },
   { from: 3, to: 4, sql: FORMAT_4 },
   { from: 4, to: 5, sql: FORMAT_5 },
+  { from: 5, to: 6, sql: FORMAT_6 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns
