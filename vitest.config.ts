@@ -52,6 +52,7 @@ const ON_REDIS = [
   "random-operations",
   "reembedding",
   "replay",
+  "revisions",
   "transport/overload",
   "limits-without-rule",
 ];

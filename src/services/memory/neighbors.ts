@@ -50,19 +50,22 @@ export async function withNeighbors<One extends Result>(
   },
 ): Promise<Fitted<One>> {
   const known = new Map(first);
-  for (;;) {
-    const missing = found.findIndex(({ memory }) => !known.has(memory.id));
-    const complete = (missing === -1 ? found : found.slice(0, missing)).map((one) => ({
-      ...one,
-      neighbors: known.get(one.memory.id) ?? [],
-    }));
-    if (missing === -1 || (missing > 0 && fitting(complete) < complete.length)) {
-      const { returned, truncated } = firstFitting(complete, fitting);
-      return { returned, truncated: truncated || returned.length < found.length };
-    }
-    const ids = found.slice(missing).map(({ memory }) => memory.id);
+  let complete = withKnown(found, known);
+  while (complete.length < found.length && fitting(complete) === complete.length) {
+    const ids = found.slice(complete.length).map(({ memory }) => memory.id);
     for (const [id, list] of await readNeighbors(reader, namespaceKey, ids, options)) known.set(id, list);
+    complete = withKnown(found, known);
   }
+  const { returned, truncated } = firstFitting(complete, fitting);
+  return { returned, truncated: truncated || returned.length < found.length };
+}
+
+/** The first results whose neighbours are known, with them. */
+function withKnown<One extends Result>(found: readonly One[], known: NeighborsById): One[] {
+  const missing = found.findIndex(({ memory }) => !known.has(memory.id));
+  return found
+    .slice(0, missing === -1 ? found.length : missing)
+    .map((one) => ({ ...one, neighbors: known.get(one.memory.id) ?? [] }));
 }
 
 /** The first results that fit; the very first also when it fits only without its neighbours, or alone takes more. */

@@ -1,6 +1,7 @@
 import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
+  type ListMemoryRevisionsResponse_RevisionSchema,
   Memory_Embedding_State,
   Memory_Kind,
   Memory_State,
@@ -22,6 +23,7 @@ import {
   type OnDuplicate,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import type { MemoryRevision, RevisedMemory } from "../../domain/memory/revision.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import { MAX_JSON_BYTES } from "../bounds/limits.ts";
 import {
@@ -102,7 +104,7 @@ export function fromMemory(memory: Memory, namespace: string): MemoryFields {
 }
 
 /** The exported fields of a memory: equal content gives equal bytes, on every server. */
-export function exportedMemory(memory: Memory): MemoryFields {
+export function exportedMemory(memory: RevisedMemory): MemoryFields {
   return {
     id: memory.id,
     text: memory.text,
@@ -145,6 +147,17 @@ export function fromStoredMemory(
     ...fromMemory(memory, namespace),
     accessCount: BigInt(memory.access?.accessCount ?? 0),
     ...defined({ lastAccessTime: fromMs(memory.access?.lastAccessTime) }),
+  };
+}
+
+export function fromRevision(
+  { number, replaceTime, memory }: MemoryRevision,
+  namespace: string,
+): MessageInitShape<typeof ListMemoryRevisionsResponse_RevisionSchema> {
+  return {
+    number,
+    memory: { ...exportedMemory(memory), namespace },
+    ...defined({ replaceTime: fromMs(replaceTime) }),
   };
 }
 

@@ -12,6 +12,8 @@ const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSI
 const SCOPE = { tenant: "t", namespace: "n" };
 const OTHER = { tenant: "u", namespace: "m" };
 const LATER = NOW + 10 * DAY;
+/** Redis indexes in the background. */
+const WAIT = { timeout: 20_000 };
 const FIELDS = ["ended", "from", "until"];
 
 /** The fields and the index for `as_of` of a store that a program of format 1 has written. */
@@ -61,7 +63,7 @@ describe.skipIf(url === "")("a store of format 1 in Redis", () => {
     await vi.waitFor(async () => {
       const info = (await redis.call("FT.INFO", alias)) as unknown[];
       expect(Number(info[info.indexOf("indexing") + 1])).toBe(0);
-    });
+    }, WAIT);
   };
   const asOf = async (scope: typeof SCOPE, time: number): Promise<string[]> => {
     const { reader, search } = opened.backend.memories;
@@ -83,7 +85,7 @@ describe.skipIf(url === "")("a store of format 1 in Redis", () => {
   };
   const isReady = async (): Promise<void> => {
     using redis = connectTo(url);
-    await vi.waitFor(async () => expect(await redis.hget(meta(), "history")).toBe("1"), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await redis.hget(meta(), "history")).toBe("1"), WAIT);
   };
 
   it("gets the fields of its history, and is marked", async () => {

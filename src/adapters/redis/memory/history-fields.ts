@@ -126,10 +126,14 @@ export class HistoryFields implements AsyncDisposable {
   async #untilIndexed(partition: PartitionKeys): Promise<void> {
     const { client, namespaces, indexes } = this.#parts;
     const { memories: alias } = indexNames(indexes, namespaces.keys, partition);
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+    const isIndexed = async (): Promise<boolean> => {
       const index = await readIndex(client, alias);
-      if (index !== undefined && hasHistoryFields(index) && !index.isIndexing) return;
+      return index !== undefined && hasHistoryFields(index) && !index.isIndexing;
+    };
+    let pause = FIRST_PAUSE_MS;
+    while (!(await isIndexed())) {
       await sleep(pause, this.#closing.signal);
+      pause = Math.min(2 * pause, MAX_PAUSE_MS);
     }
   }
 }

@@ -13,6 +13,7 @@ import { HistoryFields } from "./history-fields.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
 import { MemoryReads, walkingSource } from "./reads.ts";
+import { RedisMemoryRevisions } from "./revisions.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
@@ -25,6 +26,8 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
   /** Called when a write of this process has left a memory pending. */
@@ -43,8 +46,19 @@ export interface RedisMemories extends Memories, AsyncDisposable {
 export function openMemories(
   client: RedisClient,
   namespaces: Namespaces,
-  { model, pack = packRecord, indexes, vectors, sweeper, missing, onPending, log }: RedisMemoriesOptions,
+  options: RedisMemoriesOptions,
 ): RedisMemories {
+  const {
+    model,
+    pack = packRecord,
+    indexes,
+    vectors,
+    sweeper,
+    maxRevisions,
+    missing,
+    onPending,
+    log,
+  } = options;
   const accessCounts = new MemoryAccesses(namespaces, log);
   const pages = new MemoryPages(namespaces, model, accessCounts);
   const walk = new MemoryWalk(namespaces, pages, model);
@@ -62,6 +76,7 @@ export function openMemories(
     pack,
     accesses: accessCounts,
     reads,
+    maxRevisions,
     onWritten: (scope, { now, isPending }) => {
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
@@ -84,6 +99,7 @@ export function openMemories(
     exporter: reads,
     importer: writes,
     openHistory: () => history.open(),
+    revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
       for (const cache of [accessCounts, pages, counters, history]) cache.clear();
     },
