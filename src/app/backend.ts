@@ -32,8 +32,8 @@ export async function openBackend(
     readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
-  const { maxChanges, changeRetentionMs } = config.memory;
-  const common = { ...parts, feedLimits: { maxChanges, retentionMs: changeRetentionMs } };
+  const { maxRevisions, maxChanges, changeRetentionMs } = config.memory;
+  const common = { ...parts, maxRevisions, feedLimits: { maxChanges, retentionMs: changeRetentionMs } };
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...common });
   parts.log.info({ connections: 1, pool_size: config.redis.poolSize }, ONE_CONNECTION);
   // Imported only when it is used, because that is slow.

@@ -29,6 +29,7 @@ export function assemble(
     dataDir: values.dataDir,
     redis: redisOf(values),
     memory: {
+      maxRevisions: values.maxRevisions,
       maxChanges: values.memoryMaxChanges,
       changeRetentionMs: values.memoryChangeRetention * 24 * HOUR,
     },

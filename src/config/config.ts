@@ -40,6 +40,8 @@ export interface Config {
     /** How much of a change feed is kept. */
     readonly maxChanges: number;
     readonly changeRetentionMs: number;
+    /** How many revisions of a memory are kept. */
+    readonly maxRevisions: number;
   };
   readonly vectorSearch: {
     readonly enabled: boolean;

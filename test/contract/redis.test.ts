@@ -17,7 +17,7 @@ import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const MAX_EMBEDDINGS = 20;
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
@@ -49,6 +49,7 @@ await describeSharedRedis("on Redis", ({ url }) => {
     const opened = await openTestRedis(url, {
       embedder: CONTRACT,
       maxEmbeddings: MAX_EMBEDDINGS,
+      maxRevisions: MAX_REVISIONS,
       ...options,
     });
     return {

@@ -7,7 +7,7 @@ import { cachePolicyStoreContract } from "./cache/policies.ts";
 import { changeFeedContract, SMALL_FEED } from "./memory/changes.ts";
 import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
-import type { StoreUnderTest } from "./store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest } from "./store-under-test.ts";
 
 // What other stores are compared with has to be right itself.
 memoriesContract("reference", () => openInMemory(({ memories }) => memories));
@@ -23,6 +23,6 @@ async function openInMemory<Store>(
   storeOf: (stores: Pick<Backend, keyof Stores>) => Store,
   feedLimits?: FeedLimits,
 ): Promise<StoreUnderTest<Store>> {
-  const store = storeOf(referenceStores(emptyUniverse(feedLimits)));
+  const store = storeOf(referenceStores(emptyUniverse(feedLimits), { maxRevisions: MAX_REVISIONS }));
   return { store, reopen: async () => undefined, [Symbol.asyncDispose]: async () => undefined };
 }

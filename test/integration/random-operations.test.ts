@@ -20,6 +20,7 @@ const OPTIONS: RunOptions = {
     similarityThreshold: 0.85,
     alignedThreshold: 0.5,
   },
+  maxRevisions: 3,
   tenantOf: () => GRPC_TENANT,
 };
 
@@ -42,6 +43,8 @@ describe("random operations through the gRPC server", () => {
     expect(counts.imported).toBeGreaterThan(runs * 5);
     expect(counts.changes).toBeGreaterThan(runs * 5);
     expect(counts.exported).toBeGreaterThan(runs * 5);
+    expect(counts.restored).toBeGreaterThan(runs / 4);
+    expect(counts.revisions).toBeGreaterThan(runs / 2);
   });
 });
 
@@ -55,6 +58,7 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
       env: {
         CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries),
         MEMORY_CHANGE_RETENTION_DAYS: "3650",
+        MEMORY_MAX_REVISIONS: String(OPTIONS.maxRevisions),
       },
       overrides: {
         clock: { now: () => present },

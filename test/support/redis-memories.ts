@@ -11,6 +11,7 @@ import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespace-store.ts";
 import { sleep } from "../../src/adapters/system/sleep.ts";
 import { FEED_LIMITS } from "../../src/domain/memory/changes.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../src/domain/memory/revision.ts";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -62,6 +63,7 @@ export function redisSandbox(
         indexes: names,
         vectors: HNSW,
         sweeper,
+        maxRevisions: DEFAULT_MAX_REVISIONS,
         missing: () => undefined,
         onPending: () => {
           announced += 1;
@@ -70,6 +72,7 @@ export function redisSandbox(
         sleep,
         log,
       });
+      await memories.openHistory();
       const cache = new RedisCacheStore(client, namespaces, {
         model,
         indexes: names,

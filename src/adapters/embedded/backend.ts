@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
 import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -60,6 +61,8 @@ export interface EmbeddedBackendOptions {
   readonly graphAbove?: number | undefined;
   /** How much of each change feed is kept. Default: FEED_LIMITS. */
   readonly feedLimits?: FeedLimits;
+  /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
+  readonly maxRevisions?: number | undefined;
 }
 
 /**
@@ -137,7 +140,7 @@ async function openStores(
   owner: AsyncDisposableStack,
 ) {
   const { directory, damage, options } = parts;
-  const { log, metrics } = options;
+  const { log, metrics, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
   const model = await claimEmbedder(database, options.embedder, log);
   const namespaceIds = new NamespaceIds(database);
   const idempotencyRecords = new IdempotencyRecords(database);
@@ -146,7 +149,10 @@ async function openStores(
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const memories = owner.use(
-    openMemories({ ...common, pendingRows, feedLimits: options.feedLimits ?? FEED_LIMITS, log }),
+    openMemories({
+      ...{ ...common, pendingRows, maxRevisions, log },
+      feedLimits: options.feedLimits ?? FEED_LIMITS,
+    }),
   );
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
   const cache = owner.use(

@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -42,6 +43,8 @@ export interface RedisBackendOptions extends FoundationOptions {
   readonly feedLimits?: FeedLimits;
   /** For the pauses between two polls of the change feeds. Default: a timer. */
   readonly sleep?: Sleep;
+  /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
+  readonly maxRevisions?: number | undefined;
 }
 
 /**
@@ -82,12 +85,15 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       await keeper.open();
     },
     onServed: () => {
+      // Never rejects: what fails is retried in the background.
+      void memories.openHistory();
       pendingAdded.notify();
       sweeper.afterDeletion();
       for (const listener of replacedListeners) listener();
     },
   });
   model.verifyBy(verify);
+  await memories.openHistory();
   const owned = opening.move();
   const maxEntries = options.maxEmbeddings ?? MAX_EMBEDDINGS;
   return {
@@ -126,7 +132,8 @@ function openStores(
   { client, keys, model, keeper, verify }: StoreParts,
   owner: AsyncDisposableStack,
 ) {
-  const { log, metrics, vectors, indexes, compressFrom, feedLimits = FEED_LIMITS } = options;
+  const { log, metrics, vectors, indexes, compressFrom, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
+  const { feedLimits = FEED_LIMITS } = options;
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
   const sweeper = owner.use(new Sweeper(client, keys, feedLimits, log));
@@ -138,7 +145,7 @@ function openStores(
   const onPending = (): void => pendingAdded.notify();
   const memories = owner.use(
     openMemories(client, namespaces, {
-      ...{ ...common, sweeper, onPending, feedLimits },
+      ...{ ...common, sweeper, maxRevisions, onPending, feedLimits },
       sleep: options.sleep ?? sleep,
     }),
   );

@@ -2,6 +2,7 @@ import type { AccessCounts } from "./access-counts.ts";
 import type { ChangeFeed } from "./changes.ts";
 import type { MemoryPurge } from "./purge.ts";
 import type { MemoryReader } from "./reader.ts";
+import type { MemoryRevisions } from "./revisions.ts";
 import type { CandidateSearch } from "./search.ts";
 import type { MemoryExport, MemoryImport } from "./transfer.ts";
 import type { MemoryWriter } from "./writer.ts";
@@ -21,4 +22,5 @@ export interface Memories {
   readonly exporter: MemoryExport;
   readonly importer: MemoryImport;
   readonly changes: ChangeFeed;
+  readonly revisions: MemoryRevisions;
 }

@@ -6,12 +6,13 @@ import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/b
 import { type ChangeKind, changesAfter, endOfFeed } from "../../../src/domain/memory/changes.ts";
 import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
+import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
+import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
 import {
-  type AccessStatistics,
-  isExpired,
-  type Memory,
-  type StoredMemory,
-} from "../../../src/domain/memory/memory.ts";
+  DEFAULT_MAX_REVISIONS,
+  type MemoryRevision,
+  revisedMemory,
+} from "../../../src/domain/memory/revision.ts";
 import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
 import { notActive, superseded } from "../../../src/domain/memory/supersession.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -51,7 +52,8 @@ interface RecordedBatch {
 }
 
 /** The reference implementation of Memories, as simple as possible: full scans of lists. */
-export function referenceMemories(universe: Universe): Memories {
+export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX_REVISIONS): Memories {
+  const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
   const memoriesIn = (scope: NamespaceKey): readonly ReferenceMemory[] =>
     universe.worlds.get(worldKeyOf(scope))?.memories ?? [];
   const live = (scope: NamespaceKey, now: number): readonly ReferenceMemory[] =>
@@ -95,8 +97,10 @@ export function referenceMemories(universe: Universe): Memories {
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
-      if (memory !== duplicate.memory) note(scope, "UPDATED", memory.id, now);
-      duplicate.memory = memory;
+      if (memory !== duplicate.memory) {
+        note(scope, "UPDATED", memory.id, now);
+        replaceWith(duplicate, memory);
+      }
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
@@ -120,7 +124,7 @@ export function referenceMemories(universe: Universe): Memories {
     for (const replaced of item.memory.supersedes ?? []) {
       const one = live(scope, now).find(({ memory }) => memory.id === replaced);
       if (one === undefined) continue;
-      one.memory = superseded(one.memory, id, now);
+      replaceWith(one, superseded(one.memory, id, now));
       note(scope, "SUPERSEDED", replaced, now);
     }
     return { kind: "created", memory: created };
@@ -147,11 +151,14 @@ export function referenceMemories(universe: Universe): Memories {
     scope: NamespaceKey,
     item: Replacement,
     sessionPosition: number,
-    access?: AccessStatistics,
+    { access, revisions }: Pick<ReferenceMemory, "access" | "revisions"> = {
+      access: undefined,
+      revisions: [],
+    },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
     const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access };
+    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -163,6 +170,32 @@ export function referenceMemories(universe: Universe): Memories {
       exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
 
       get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+      neighbors: async (scope, ids, { filter, count, maxBytes, now }) => {
+        const lists = ids.map((id) => {
+          const { sessionId = "", sessionPosition = 0 } =
+            memoriesIn(scope).find(({ memory }) => memory.id === id)?.memory ?? {};
+          if (sessionId === "") return [];
+          const session = memoriesIn(scope)
+            .map(stored)
+            .filter((one) => one.sessionId === sessionId)
+            .sort((a, b) => a.sessionPosition - b.sessionPosition);
+          const passes = (one: StoredMemory): boolean => matchesFilter(one, filter, now);
+          const before = session.filter((one) => one.sessionPosition < sessionPosition);
+          const after = session.filter((one) => one.sessionPosition > sessionPosition);
+          return [
+            ...before.slice(-NEIGHBOR_REACH).filter(passes).slice(-count),
+            ...after.slice(0, NEIGHBOR_REACH).filter(passes).slice(0, count),
+          ];
+        });
+        const read = new Map<string, number>();
+        const bytes = (): number => [...read.values()].reduce((sum, size) => sum + size, 0);
+        return lists.filter((list, at) => {
+          if (at > 0 && bytes() >= maxBytes) return false;
+          for (const one of list) read.set(one.id, Buffer.byteLength(JSON.stringify(one)));
+          return true;
+        });
+      },
 
       list: async (scope, { filter, after, limit, now }) =>
         passing(scope, filter, now)
@@ -211,10 +244,12 @@ export function referenceMemories(universe: Universe): Memories {
           options,
           () => {
             if (current.etag !== expectedEtag) throw changed(id);
+            const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
             const { sessionPosition, access } = current;
             note(scope, options.change ?? "UPDATED", id, options.now);
-            return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
+            const kept = { access, revisions: withRevision(replaced, replacement.memory) };
+            return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,
         );
@@ -310,7 +345,6 @@ export function referenceMemories(universe: Universe): Memories {
           .map(({ memory }) => memory)
           .sort((a, b) => byTime(b, a))
           .filter((memory) => after === undefined || byTime(memory, after) < 0);
-        const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
       },
     },
@@ -339,6 +373,17 @@ export function referenceMemories(universe: Universe): Memories {
         });
       },
     },
+    revisions: {
+      list: async (scope, id, { before = Infinity, limit, maxBytes, now }) => {
+        const one = live(scope, now).find(({ memory }) => memory.id === id);
+        if (one === undefined) return undefined;
+        const found = one.revisions
+          .filter(({ number }) => number < before && number > one.revisions.length - maxRevisions)
+          .toReversed();
+        const page = withinBytes(found.slice(0, limit), ({ memory }) => sizeOf(memory), maxBytes);
+        return { revisions: page, more: page.length < found.length };
+      },
+    },
     importer: {
       stepLimits,
 
@@ -348,6 +393,19 @@ export function referenceMemories(universe: Universe): Memories {
       },
     },
   };
+}
+
+/** Keeps all: the store says how many of them can be read. */
+function withRevision(replaced: ReferenceMemory | undefined, by: Memory): readonly MemoryRevision[] {
+  if (replaced === undefined) return [];
+  const number = replaced.revisions.length + 1;
+  const memory = revisedMemory(replaced.memory);
+  return [...replaced.revisions, { number, replaceTime: by.updateTime, memory }];
+}
+
+function replaceWith(one: ReferenceMemory, memory: Memory): void {
+  one.revisions = withRevision(one, memory);
+  one.memory = memory;
 }
 
 function stored({ memory, access }: ReferenceMemory): StoredMemory {

@@ -12,6 +12,7 @@ import {
   firstKept,
 } from "../../../src/domain/memory/changes.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
+import type { MemoryRevision } from "../../../src/domain/memory/revision.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
 /** A stored memory of the reference, with the fields of a search. */
@@ -21,6 +22,8 @@ export interface ReferenceMemory {
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;
   access: AccessStatistics | undefined;
+  /** All earlier versions, oldest first. */
+  revisions: readonly MemoryRevision[];
 }
 
 export interface ReferenceEntry {

@@ -13,6 +13,7 @@ import { EmbeddedAccessCounts } from "./access-counts.ts";
 import { EmbeddedChangeFeed } from "./changes.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
+import { EmbeddedMemoryRevisions, RevisionRows } from "./revisions.ts";
 import { MemoryRowWriter } from "./row-writer.ts";
 import { MemoryRows } from "./rows.ts";
 import { EmbeddedCandidateSearch } from "./search.ts";
@@ -32,6 +33,8 @@ export interface EmbeddedMemoriesOptions {
   readonly pendingRows: PendingRows;
   /** How much of each change feed is kept. */
   readonly feedLimits: FeedLimits;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   readonly log: Log;
 }
 
@@ -47,7 +50,8 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
-  const rowWriter = new MemoryRowWriter({ ...options, accessCounts });
+  const revisionRows = new RevisionRows(database, options.maxRevisions);
+  const rowWriter = new MemoryRowWriter({ ...options, accessCounts, revisionRows });
   const positions = new SessionPositions(database);
   const changes = new EmbeddedChangeFeed(database, namespaces, options.feedLimits);
   const parts = { ...options, accessCounts, rows, rowWriter, positions, changes };
@@ -62,6 +66,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
     exporter: reader,
     importer: writer,
     changes,
+    revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };
 }

@@ -19,11 +19,10 @@ import type { Written } from "../database/database.ts";
 import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
-import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import type { EmbeddedChangeFeed } from "./changes.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
-import { accessOf, isStored, recordIn } from "./rows.ts";
+import { isStored, recordIn } from "./rows.ts";
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
@@ -42,7 +41,6 @@ interface CarriedOut {
 export interface MemoryWriterParts extends CreateItemParts {
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  readonly accessCounts: EmbeddedAccessCounts;
   readonly changes: EmbeddedChangeFeed;
 }
 
@@ -94,24 +92,21 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: ReplaceOptions,
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter, accessCounts, changes: feed } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter, changes: feed } = this.#parts;
     const { now, request, change = "UPDATED" } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
-      const removed = rowWriter.removeRow(row);
-      const inserted = rowWriter.insert(namespaceId, replacement, current.sessionPosition, now);
-      const access = accessOf(row);
-      if (access !== undefined) accessCounts.write(namespaceId, id, access);
+      const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
       const changes = feed.begin(now);
       changes.add(namespaceId, change, id);
       const appended = changes.write();
       return {
-        result: withAccess(inserted.memory, current.access),
-        afterCommit: () => runAll([removed, inserted.afterCommit, appended]),
+        result: withAccess(memory, current.access),
+        afterCommit: () => runAll([afterCommit, appended]),
       };
     });
   }

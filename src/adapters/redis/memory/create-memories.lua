@@ -67,12 +67,12 @@ for _, item in ipairs(items) do
     note(changes, 'C', item.id)
   end
   if item.write == 'merge' then
-    merge_memory(changes, item)
+    merge_memory(changes, item, keep_revision(item.id, item.updated))
     note(changes, 'U', item.id)
   end
 end
 for _, memory in ipairs(superseded) do
-  supersede_memory(changes, memory)
+  supersede_memory(changes, memory, keep_revision(memory.id, memory.updated))
   note(changes, 'S', memory.id)
 end
 write_changes(changes)

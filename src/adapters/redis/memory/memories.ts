@@ -12,9 +12,11 @@ import { MemoryAccesses } from "./access-counts.ts";
 import { RedisChangeFeed } from "./changes.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
+import { HistoryFields } from "./history-fields.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
 import { MemoryReads, walkingSource } from "./reads.ts";
+import { RedisMemoryRevisions } from "./revisions.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
@@ -27,6 +29,8 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
   /** Called when a write of this process has left a memory pending. */
@@ -40,6 +44,8 @@ export interface RedisMemoriesOptions {
 
 /** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
+  /** Prepares the store for `as_of`, at the start and when it was replaced: see HistoryFields. */
+  openHistory(): Promise<void>;
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;
 }
@@ -55,6 +61,7 @@ export function openMemories(
     indexes,
     vectors,
     sweeper,
+    maxRevisions,
     missing,
     onPending,
     feedLimits,
@@ -67,7 +74,10 @@ export function openMemories(
   const sweep = (scope: NamespaceKey, now: number): Promise<void> =>
     sweeper.sweepExpired(namespaces.partition(scope), now);
   const otherwise = walkingSource(pages);
-  const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
+  const history = new HistoryFields({ client, namespaces, pages, indexes, log });
+  const hasHistory = (scope: NamespaceKey): boolean => history.isReady(scope);
+  const shared = { indexes, counters, sweep, missing, hasHistory };
+  const filtered = new FilteredMemories(namespaces, pages, { ...shared, otherwise });
   const reads = new MemoryReads(namespaces, pages, filtered);
   const writes = new MemoryWrites(namespaces, {
     model,
@@ -75,6 +85,7 @@ export function openMemories(
     accesses: accessCounts,
     reads,
     feedLimits,
+    maxRevisions,
     onWritten: (scope, { now, isPending }) => {
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
@@ -84,11 +95,8 @@ export function openMemories(
     client,
     namespaces,
     model,
-    indexes,
     vectors,
-    counters,
-    sweep,
-    missing,
+    ...shared,
     walk: (scope, query, now) => walk.search(scope, query, now),
   });
   const changes = new RedisChangeFeed(client, namespaces, options.sleep);
@@ -101,11 +109,15 @@ export function openMemories(
     exporter: reads,
     importer: writes,
     changes,
+    openHistory: () => history.open(),
+    revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
-      for (const cache of [accessCounts, pages, counters]) cache.clear();
+      for (const cache of [accessCounts, pages, counters, history]) cache.clear();
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([changes[Symbol.asyncDispose](), accessCounts[Symbol.asyncDispose]()]);
+      await changes[Symbol.asyncDispose]();
+      await history[Symbol.asyncDispose]();
+      await accessCounts[Symbol.asyncDispose]();
     },
   };
 }

@@ -2,6 +2,7 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
+  endedTime,
   type Memory,
   type MemoryEmbedding,
   type StoredMemory,
@@ -30,6 +31,7 @@ export const MEMORY = defineLibrary({
   keys: [
     ...(["meta", "counters", "memoryPrefix", "memoryOrder", "duplicates", "sizes"] as const),
     ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
+    "revisionsPrefix",
     ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
   ],
   arguments: ["namespaceId"],
@@ -51,21 +53,30 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
     sessionPrefix: namespace.session(""),
     accessCounts: namespace.accessCounts,
     lastAccesses: namespace.lastAccesses,
+    revisionsPrefix: namespace.revisions(""),
     ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
   };
+}
+
+/** What `as_of` filters by, beside the create time; an absent time is empty. The hash has them as `ended`, `from` and `until`. */
+export const HISTORY_FIELDS = ["ended", "validFrom", "validUntil"] as const;
+
+export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FIELDS)[number], Argument>> {
+  const { validFrom = "", validUntil = "" } = memory;
+  return { ended: endedTime(memory) ?? "", validFrom, validUntil };
 }
 
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending"] as const),
+  ...(["dup", "expire", "session", "pending", "updated", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
 
 export function memoryInput(namespaceId: string, item: Replacement, pack: PackRecord): MemoryInput {
   const { sessionPosition: _given, embedding, ...record } = item.memory;
-  const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
+  const { id, sessionId, createTime, updateTime, eventTime, expireTime, importance, state, etag } = record;
   return {
     id,
     tok: memoryTokens(namespaceId, item.memory).join(","),
@@ -81,6 +92,8 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
+    updated: updateTime,
+    ...historyInput(item.memory),
   };
 }
 
@@ -91,7 +104,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated", "ended"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -100,7 +113,8 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+  const ended = endedTime(memory) ?? "";
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime, ended };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */

@@ -4,6 +4,7 @@ import { rows } from "../connection/script.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import { FEED } from "./changes.ts";
+import { REVISIONS } from "./revisions.ts";
 import { MEMORY, MEMORY_FIELDS, ROW, SUPERSEDED_FIELDS } from "./rows.ts";
 
 type CreateReply =
@@ -13,7 +14,7 @@ type CreateReply =
 
 export const CREATE = defineNamespaceScript({
   file: new URL("./create-memories.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, FEED, ROW],
+  libraries: [IDEMPOTENCY, REVISIONS, MEMORY, FEED, ROW],
   effect: "writes",
   arguments: [
     ...(["generation", "countBefore", "outcome"] as const),
@@ -53,7 +54,7 @@ function singleReply(reply: Reply): SingleReply {
 
 export const REPLACE = defineNamespaceScript({
   file: new URL("./replace-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, FEED, ROW],
+  libraries: [IDEMPOTENCY, REVISIONS, MEMORY, FEED, ROW],
   effect: "writes",
   arguments: ["generation", "expectedEtag", "change", rows("memories", MEMORY_FIELDS)],
   reply: orModelChanged(singleReply),

@@ -66,6 +66,8 @@ export interface MemoryWritesOptions {
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
   readonly feedLimits: FeedLimits;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called after a write. `isPending`: it has added pending memories. */
   readonly onWritten: (
     scope: NamespaceKey,
@@ -141,6 +143,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             now,
             ...feedInput(this.#options.feedLimits),
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             countBefore: step.before.length,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
             items: plan.flatMap((one, at) => plannedInput(namespace, written[at], one, this.#options.pack)),
@@ -252,6 +255,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             ...feedInput(this.#options.feedLimits),
             change: change.slice(0, 1),
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             expectedEtag,
             memories: [memoryInput(namespace.namespaceId, written, this.#options.pack)],
           };
