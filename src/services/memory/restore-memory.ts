@@ -45,6 +45,6 @@ export async function restoreMemory(
     if (etag !== "" && etag !== current.etag) throw memoryChanged(id, current.etag);
     const content = await contentOf(current, now);
     refuseExpired(content, now);
-    return draftOf(content);
+    return { draft: draftOf(content), supersededBy: "" };
   });
 }

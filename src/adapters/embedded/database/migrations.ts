@@ -147,6 +147,9 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
 
 /** The additions of format 6: the history of memories. */
 const FORMAT_6 = `
+-- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
+INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
+
 -- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
 ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
