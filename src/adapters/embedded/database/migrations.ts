@@ -150,6 +150,17 @@ const FORMAT_6 = `
 -- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
 INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
 
+-- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
+-- record is left to those who read it.
+ALTER TABLE memory ADD COLUMN ended INTEGER;
+ALTER TABLE memory ADD COLUMN valid_from INTEGER;
+ALTER TABLE memory ADD COLUMN valid_until INTEGER;
+UPDATE memory SET
+  ended = CASE state WHEN 'ACTIVE' THEN NULL ELSE json_extract(substr(record, 9), '$.updateTime') END,
+  valid_from = json_extract(substr(record, 9), '$.validFrom'),
+  valid_until = json_extract(substr(record, 9), '$.validUntil')
+  WHERE json_valid(substr(record, 9));
+
 -- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
 ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
