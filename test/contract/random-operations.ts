@@ -49,8 +49,8 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       expect(counts.rankings).toBeGreaterThan(runs);
       expect(counts.imported).toBeGreaterThan(runs * 5);
       expect(counts.exported).toBeGreaterThan(runs * 5);
-      expect(counts.restored).toBeGreaterThan(runs / 5);
-      expect(counts.revisions).toBeGreaterThan(runs / 5);
+      expect(counts.restored).toBeGreaterThan(runs / 8);
+      expect(counts.revisions).toBeGreaterThan(runs / 8);
     });
   });
 }

@@ -42,8 +42,8 @@ describe("random operations through the gRPC server", () => {
     expect(counts.rankings).toBeGreaterThan(runs);
     expect(counts.imported).toBeGreaterThan(runs * 5);
     expect(counts.exported).toBeGreaterThan(runs * 5);
-    expect(counts.restored).toBeGreaterThan(runs / 5);
-    expect(counts.revisions).toBeGreaterThan(runs / 5);
+    expect(counts.restored).toBeGreaterThan(runs / 8);
+    expect(counts.revisions).toBeGreaterThan(runs / 8);
   });
 });
 

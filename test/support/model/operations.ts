@@ -303,7 +303,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     })
     .map((made) => endsOnce(present(made)))
     .chain((made) =>
-      fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
+      fc.oneof({ weight: 1, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
     );
 }
 
