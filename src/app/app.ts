@@ -170,7 +170,12 @@ async function compose(
     embedderStatus,
     guards,
     work,
-    memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
+    memory: {
+      ...ports,
+      memories: backend.memories,
+      namespaces: backend.namespaces,
+      writeGuards: () => reloading.config().writeGuards,
+    },
     cache: {
       ...ports,
       store: backend.cache,

@@ -16,6 +16,7 @@ export function formatMemory(memory: Memory): string[] {
     ["session", memory.sessionId === "" ? "" : `${memory.sessionId} (${memory.sessionPosition})`],
     ["author", memory.author],
     ["tags", memory.tags.join(", ")],
+    ["flags", memory.flags.join(", ")],
     ["metadata", memory.metadata === undefined ? "" : JSON.stringify(memory.metadata)],
   ];
   return [

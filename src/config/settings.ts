@@ -4,6 +4,7 @@ import { COMPACTION } from "./settings/compaction.ts";
 import { EMBEDDING } from "./settings/embedding.ts";
 import { ENDPOINTS } from "./settings/endpoints.ts";
 import { LIMIT_SETTINGS } from "./settings/limits.ts";
+import { MEMORY } from "./settings/memory.ts";
 import { PROCESS } from "./settings/process.ts";
 import { REDIS } from "./settings/redis.ts";
 import { STORAGE } from "./settings/storage.ts";
@@ -16,6 +17,7 @@ export const SECTIONS = {
   "Storage and vector search": STORAGE,
   Redis: REDIS,
   Embedding: EMBEDDING,
+  Memories: MEMORY,
   Cache: CACHE,
   Compaction: COMPACTION,
 } as const;
@@ -28,6 +30,7 @@ export const SETTINGS = {
   ...STORAGE,
   ...REDIS,
   ...EMBEDDING,
+  ...MEMORY,
   ...CACHE,
   ...COMPACTION,
 } as const satisfies Record<string, Setting>;

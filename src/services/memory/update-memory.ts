@@ -5,16 +5,20 @@ import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
 import { notActive, refuseOtherSupersedes } from "../../domain/memory/supersession.ts";
 import { draftOf, type MutableField, withFields } from "../../domain/memory/update.ts";
+import { BOTH_FIELDS, type WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { CandidateSearch } from "../../ports/memory/search.ts";
 import type { MemoryWriter } from "../../ports/memory/writer.ts";
+import type { WriteGuardMetrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { updateCurrent } from "../update-current.ts";
 import { prepareMemory } from "./prepare-memory.ts";
+import { SecretsGuard } from "./secrets-guard.ts";
 
 export interface UpdateMemoryInput {
   readonly namespace: string;
@@ -28,7 +32,8 @@ export interface UpdateMemoryInput {
 
 /**
  * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
- * retries after a concurrent update. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
+ * retries after a concurrent update. A new text or new metadata with a secret may be redacted, or make the memory QUARANTINED
+ * (see write-guard.ts). Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE, ETAG_MISMATCH or SECRET_REFUSED.
  */
 export async function updateMemory(
   ports: WriteEmbedder & {
@@ -39,23 +44,29 @@ export async function updateMemory(
     };
     readonly clock: Clock;
     readonly work: WorkQueue;
+    readonly writeGuards: Reloadable<WriteGuardSettings>;
+    readonly metrics: WriteGuardMetrics;
   },
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const { requestId, ...body } = input;
+  const guard = new SecretsGuard(ports.writeGuards().secrets, ports.metrics);
+  const { requestId, ...given } = input;
+  const body = { ...given, patch: guard.recorded(input.patch) };
+  const guarded = BOTH_FIELDS.filter((field) => input.fields.includes(field));
   return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
     const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
-    const draft = withFields(draftOf(current), input.fields, input.patch);
+    let draft = withFields(draftOf(current), input.fields, input.patch);
     try {
       const refusal = notActive(current);
       if (refusal !== undefined) throw refusal;
       refuseOtherSupersedes(current, input.patch);
       checkDraft(draft, "memory", now);
+      draft = guard.check(draft, "memory", guarded);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
@@ -69,7 +80,7 @@ export async function updateMemory(
       createTime: current.createTime,
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
-      state: current.state,
+      state: guard.stateOf(draft),
       supersededBy: current.supersededBy,
     };
     const { deadline, signal } = context;

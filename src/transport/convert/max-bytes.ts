@@ -36,6 +36,7 @@ export function maxMemoryBytes(memory: StoredMemory, namespace: string): number 
     maxTextsBytes(memory.tags) +
     maxTextsBytes(memory.sourceIds) +
     (memory.supersedes === undefined ? 0 : maxTextsBytes(memory.supersedes)) +
+    (memory.flags === undefined ? 0 : maxTextsBytes(memory.flags)) +
     objectMostBytes(memory.metadata)
   );
 }

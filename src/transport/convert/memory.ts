@@ -78,6 +78,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     supersededBy: memory.supersededBy,
     sessionPosition: memory.sessionPosition,
     ...defined({
+      flags: nonEmptyList(memory.flags),
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
     }),
@@ -120,6 +121,7 @@ export function exportedMemory(memory: Memory): MemoryFields {
     sourceIds: [...memory.sourceIds],
     etag: memory.etag,
     supersedes: [...(memory.supersedes ?? [])],
+    flags: [...(memory.flags ?? [])],
     ...defined({
       metadata: nonEmptyObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),

@@ -11,7 +11,7 @@ import { fromSearchPlan } from "./search-plan.ts";
 
 /** One result; with `explain`, the parts of its score too. */
 export function searchResult(
-  { memory, ranked, similarity, redundancy, matchedTerms }: FoundMemory,
+  { memory, ranked, similarity, redundancy, matchedTerms, retentionScore }: FoundMemory,
   namespace: string,
   explain: boolean,
 ): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
@@ -33,6 +33,7 @@ export function searchResult(
             recencyBoost: ranked.recencyBoost,
             importanceBoost: ranked.importanceBoost,
             redundancy: redundancy ?? 0,
+            retentionScore,
           },
         }
       : {}),

@@ -3,7 +3,7 @@ import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
-import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import { type DifferingField, differingFields, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
   type AccessStatistics,
@@ -11,6 +11,7 @@ import {
   type Memory,
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
+import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
 import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
 import { notActive, superseded } from "../../../src/domain/memory/supersession.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -39,7 +40,12 @@ import {
 
 type Recorded =
   | { readonly kind: "created"; readonly id: string }
-  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | {
+      readonly kind: "duplicate";
+      readonly id: string;
+      readonly differs: readonly DifferingField[];
+      readonly recallLoop?: true;
+    }
   | CreateOutcome;
 
 /** The progress of a request to create. */
@@ -93,6 +99,18 @@ export function referenceMemories(universe: Universe): Memories {
         error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
     }
+    const { recalledSince } = item;
+    if (recalledSince !== undefined) {
+      const recalled = live(scope, now)
+        .filter((one) => one.textKey === item.textKey && one.memory.state === "ACTIVE")
+        .sort((a, b) => byTime(b.memory, a.memory))
+        .slice(0, MAX_SAME_TEXTS)
+        .find((one) => isRecalled(one.access, recalledSince));
+      if (recalled !== undefined) {
+        const differs = differingFields(recalled.memory, item.memory);
+        return { kind: "duplicate", memory: stored(recalled), differs, recallLoop: true };
+      }
+    }
     for (const replaced of item.memory.supersedes ?? []) {
       const current = find(scope, replaced, now);
       if (current === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, replaced) };
@@ -133,8 +151,8 @@ export function referenceMemories(universe: Universe): Memories {
     access?: AccessStatistics,
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
-    const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access };
+    const { duplicateKey, textKey, terms, vector } = item;
+    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };

@@ -145,6 +145,15 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
+/** The additions of format 6: memories with a history. */
+const FORMAT_6 = `
+-- See textKey; empty for memories of earlier formats, which are found by it once they are updated. The index contains what
+-- may be recalled.
+ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX memory_by_text ON memory (namespace_id, text_key, create_time, id)
+  WHERE state = 'ACTIVE' AND text_key <> '';
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -158,10 +167,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { from: 2, to: 3, sql: FORMAT_3 },
   { from: 3, to: 4, sql: FORMAT_4 },
   { from: 4, to: 5, sql: FORMAT_5 },
+  { from: 5, to: 6, sql: FORMAT_6 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

@@ -123,11 +123,12 @@ export class MemoryRowWriter {
     return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
   }
 
-  #insertRow(namespaceId: number, memory: Memory, { duplicateKey, terms }: Replacement): number {
+  #insertRow(namespaceId: number, memory: Memory, { duplicateKey, textKey, terms }: Replacement): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
-         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key,
+         text_key, term_count)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -144,6 +145,7 @@ export class MemoryRowWriter {
       memory.eventTime ?? null,
       memory.expireTime ?? null,
       duplicateKey,
+      textKey,
       terms.length,
     );
     this.#insertTags(row, memory.tags);

@@ -18,7 +18,6 @@ import type { Written } from "../database/database.ts";
 import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
-import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
 import { accessOf, isStored, recordIn } from "./rows.ts";
@@ -40,7 +39,6 @@ interface CarriedOut {
 export interface MemoryWriterParts extends CreateItemParts {
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  readonly accessCounts: EmbeddedAccessCounts;
 }
 
 /** Writes of single memories and of batches, each in one transaction. */
@@ -199,9 +197,9 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     if (memory === undefined || isExpired(memory, now)) {
       return { kind: "refused", error: rows.missing(scope, id) };
     }
-    return item.kind === "duplicate"
-      ? { kind: "duplicate", memory, differs: item.differs ?? [] }
-      : { kind: "created", memory };
+    const { kind, differs = [], recallLoop } = item;
+    if (kind !== "duplicate") return { kind: "created", memory };
+    return { kind, memory, differs, ...(recallLoop === undefined ? {} : { recallLoop }) };
   }
 }
 
