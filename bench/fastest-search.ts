@@ -227,7 +227,7 @@ function wordPlans(): Plan[] {
 }
 
 /** `[KNN <count> <field> <vector> <options> AS distance]`, whose count may be a parameter. */
-const KNN = /\[KNN (\$?\w+) (@\S+ \$\w+)(?: HYBRID_POLICY \w+)?(?: EF_RUNTIME \w+)?/;
+const KNN = /\[KNN (\$?\w+) (@\S+ \$\w+)(?: (?:HYBRID_POLICY|EF_RUNTIME) \$?\w+)*/;
 
 function nearest([name, index, query, ...rest]: Command, size: number, policy: string): Command {
   const [whole, count = ""] = KNN.exec(String(query)) ?? [];

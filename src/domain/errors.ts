@@ -50,7 +50,13 @@ export type Reason =
   | "MEMORY_ALREADY_ACTIVE"
   | "CHANGES_LOST"
   | "TOO_MANY_WATCHES"
-  | "SECRET_REFUSED";
+  | "SECRET_REFUSED"
+  | "COMPACTION_NOT_FOUND"
+  | "COMPACTION_RUNNING"
+  | "COMPACTION_PLAN_EXPIRED"
+  | "COMPACTION_NOT_AWAITING"
+  | "COMPACTION_ENDED"
+  | "COMPACTION_NOT_UNDOABLE";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {

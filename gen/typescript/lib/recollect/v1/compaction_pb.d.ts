@@ -68,14 +68,14 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
   examinedCount: number;
 
   /**
-   * Memories that it removes from default reads.
+   * Memories that have left default reads; of a plan: that would.
    *
    * @generated from field: int32 affected_count = 8;
    */
   affectedCount: number;
 
   /**
-   * Memories that it creates.
+   * Memories that were created; of a plan: that would be.
    *
    * @generated from field: int32 created_count = 9;
    */
@@ -110,11 +110,74 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
   error?: Status | undefined;
 
   /**
-   * A hash of the plan and state.
+   * A hash of the plan and the state.
    *
    * @generated from field: string etag = 14;
    */
   etag: string;
+
+  /**
+   * By action and reason.
+   *
+   * @generated from field: repeated recollect.v1.Compaction.Count counts = 15;
+   */
+  counts: Compaction_Count[];
+
+  /**
+   * Groups of the plan.
+   *
+   * @generated from field: int32 group_count = 16;
+   */
+  groupCount: number;
+
+  /**
+   * Groups that were applied, or dropped because one of their memories was changed since.
+   *
+   * @generated from field: int32 done_group_count = 17;
+   */
+  doneGroupCount: number;
+
+  /**
+   * Groups that were dropped.
+   *
+   * @generated from field: int32 dropped_group_count = 18;
+   */
+  droppedGroupCount: number;
+
+  /**
+   * Tokens (o200k) of the active memories of the scope before it.
+   *
+   * @generated from field: int64 tokens_before = 19;
+   */
+  tokensBefore: bigint;
+
+  /**
+   * Tokens after it; of a plan: that would be left.
+   *
+   * @generated from field: int64 tokens_after = 20;
+   */
+  tokensAfter: bigint;
+
+  /**
+   * Until when its plan can be approved.
+   *
+   * @generated from field: google.protobuf.Timestamp approval_expire_time = 21;
+   */
+  approvalExpireTime?: Timestamp | undefined;
+
+  /**
+   * Whether the scheduler started it.
+   *
+   * @generated from field: bool scheduled = 22;
+   */
+  scheduled: boolean;
+
+  /**
+   * What the run was started with, complete: the request, then the policy of the namespace, then the server.
+   *
+   * @generated from field: recollect.v1.CompactionPolicy policy = 23;
+   */
+  policy?: CompactionPolicy | undefined;
 };
 
 /**
@@ -122,6 +185,47 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
  * Use `create(CompactionSchema)` to create a new message.
  */
 export declare const CompactionSchema: GenMessage<Compaction>;
+
+/**
+ * How many memories and tokens a run changes, by action and reason.
+ *
+ * @generated from message recollect.v1.Compaction.Count
+ */
+export declare type Compaction_Count = Message<"recollect.v1.Compaction.Count"> & {
+  /**
+   * The action.
+   *
+   * @generated from field: recollect.v1.CompactionAction action = 1;
+   */
+  action: CompactionAction;
+
+  /**
+   * The reason.
+   *
+   * @generated from field: recollect.v1.CompactionReason reason = 2;
+   */
+  reason: CompactionReason;
+
+  /**
+   * Groups of the plan.
+   *
+   * @generated from field: int32 group_count = 3;
+   */
+  groupCount: number;
+
+  /**
+   * Memories that leave default reads, or with KEPT would have been merged without this reason.
+   *
+   * @generated from field: int32 memory_count = 4;
+   */
+  memoryCount: number;
+};
+
+/**
+ * Describes the message recollect.v1.Compaction.Count.
+ * Use `create(Compaction_CountSchema)` to create a new message.
+ */
+export declare const Compaction_CountSchema: GenMessage<Compaction_Count>;
 
 /**
  * The state of a run.
@@ -192,7 +296,164 @@ export enum Compaction_State {
 export declare const Compaction_StateSchema: GenEnum<Compaction_State>;
 
 /**
- * The policy of a namespace.
+ * One group of a plan.
+ *
+ * @generated from message recollect.v1.CompactionGroup
+ */
+export declare type CompactionGroup = Message<"recollect.v1.CompactionGroup"> & {
+  /**
+   * Its number in the plan, from 1.
+   *
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * What is done.
+   *
+   * @generated from field: recollect.v1.CompactionAction action = 2;
+   */
+  action: CompactionAction;
+
+  /**
+   * Why.
+   *
+   * @generated from field: recollect.v1.CompactionReason reason = 3;
+   */
+  reason: CompactionReason;
+
+  /**
+   * Those that leave default reads; with KEEP all of the group.
+   *
+   * @generated from field: repeated recollect.v1.CompactionGroup.Member members = 4;
+   */
+  members: CompactionGroup_Member[];
+
+  /**
+   * The memory that stays in their place: one that exists (MERGE, SUPERSEDE), or the summary.
+   *
+   * @generated from field: recollect.v1.CompactionGroup.Member survivor = 5;
+   */
+  survivor?: CompactionGroup_Member | undefined;
+
+  /**
+   * The lowest cosine similarity between two of the group, -1 to 1; unset where none was computed.
+   *
+   * @generated from field: optional float similarity = 6;
+   */
+  similarity?: number | undefined;
+
+  /**
+   * What the guard found, such as `NUMBER`.
+   *
+   * @generated from field: repeated string findings = 7;
+   */
+  findings: string[];
+
+  /**
+   * Tokens (o200k) of the active memories of the group before it.
+   *
+   * @generated from field: int32 tokens_before = 8;
+   */
+  tokensBefore: number;
+
+  /**
+   * Tokens after it.
+   *
+   * @generated from field: int32 tokens_after = 9;
+   */
+  tokensAfter: number;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: recollect.v1.CompactionGroup.State state = 10;
+   */
+  state: CompactionGroup_State;
+};
+
+/**
+ * Describes the message recollect.v1.CompactionGroup.
+ * Use `create(CompactionGroupSchema)` to create a new message.
+ */
+export declare const CompactionGroupSchema: GenMessage<CompactionGroup>;
+
+/**
+ * A memory of the group.
+ *
+ * @generated from message recollect.v1.CompactionGroup.Member
+ */
+export declare type CompactionGroup_Member = Message<"recollect.v1.CompactionGroup.Member"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string memory_id = 1;
+   */
+  memoryId: string;
+
+  /**
+   * As it was planned; the group is dropped when it is another one.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Its text; only for readers.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message recollect.v1.CompactionGroup.Member.
+ * Use `create(CompactionGroup_MemberSchema)` to create a new message.
+ */
+export declare const CompactionGroup_MemberSchema: GenMessage<CompactionGroup_Member>;
+
+/**
+ * What became of it.
+ *
+ * @generated from enum recollect.v1.CompactionGroup.State
+ */
+export enum CompactionGroup_State {
+  /**
+   * Planned.
+   *
+   * @generated from enum value: STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Applied.
+   *
+   * @generated from enum value: STATE_APPLIED = 1;
+   */
+  APPLIED = 1,
+
+  /**
+   * A memory had changed since it was planned.
+   *
+   * @generated from enum value: STATE_DROPPED = 2;
+   */
+  DROPPED = 2,
+
+  /**
+   * Reverted.
+   *
+   * @generated from enum value: STATE_UNDONE = 3;
+   */
+  UNDONE = 3,
+}
+
+/**
+ * Describes the enum recollect.v1.CompactionGroup.State.
+ */
+export declare const CompactionGroup_StateSchema: GenEnum<CompactionGroup_State>;
+
+/**
+ * The policy of a namespace. An unset field follows the server's setting.
  *
  * @generated from message recollect.v1.CompactionPolicy
  */
@@ -228,23 +489,30 @@ export declare type CompactionPolicy = Message<"recollect.v1.CompactionPolicy"> 
   /**
    * Memories of lower importance are archived first, 0 to 1.
    *
-   * @generated from field: float min_importance = 5;
+   * @generated from field: optional float min_importance = 5;
    */
-  minImportance: number;
+  minImportance?: number | undefined;
 
   /**
-   * Maximum fraction of the memories that one run may change, 0 to 1.
+   * Maximum fraction of the memories that one run may change, 0 to 1; 20 memories are always allowed.
    *
-   * @generated from field: float max_affected_fraction = 6;
+   * @generated from field: optional float max_affected_fraction = 6;
    */
-  maxAffectedFraction: number;
+  maxAffectedFraction?: number | undefined;
 
   /**
-   * A hash of the policy.
+   * Output only. A hash of the policy; set in an update, it must be the current one.
    *
    * @generated from field: string etag = 7;
    */
   etag: string;
+
+  /**
+   * Whether the scheduler runs over this namespace.
+   *
+   * @generated from field: optional bool scheduled = 8;
+   */
+  scheduled?: boolean | undefined;
 };
 
 /**
@@ -307,6 +575,13 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
    * @generated from field: optional string request_id = 7;
    */
   requestId?: string | undefined;
+
+  /**
+   * Overrides for this run: what is set goes before the policy of the namespace.
+   *
+   * @generated from field: recollect.v1.CompactionPolicy overrides = 8;
+   */
+  overrides?: CompactionPolicy | undefined;
 };
 
 /**
@@ -316,7 +591,7 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
 export declare const StartCompactionRequestSchema: GenMessage<StartCompactionRequest>;
 
 /**
- * Response of StartCompaction: the run, or its plan.
+ * Response of StartCompaction: the run; with `validate_only` its plan.
  *
  * @generated from message recollect.v1.StartCompactionResponse
  */
@@ -327,6 +602,20 @@ export declare type StartCompactionResponse = Message<"recollect.v1.StartCompact
    * @generated from field: recollect.v1.Compaction compaction = 1;
    */
   compaction?: Compaction | undefined;
+
+  /**
+   * With `validate_only`: the first groups, up to 3 MiB.
+   *
+   * @generated from field: repeated recollect.v1.CompactionGroup groups = 2;
+   */
+  groups: CompactionGroup[];
+
+  /**
+   * With `validate_only`: whether the plan has more groups. `require_approval` stores a whole plan.
+   *
+   * @generated from field: bool truncated = 3;
+   */
+  truncated: boolean;
 };
 
 /**
@@ -354,6 +643,20 @@ export declare type GetCompactionRequest = Message<"recollect.v1.GetCompactionRe
    * @generated from field: string id = 2;
    */
   id: string;
+
+  /**
+   * Maximum number of groups: 0 means 50; more than 1,000 means 1,000. A page of long texts may hold fewer.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
 };
 
 /**
@@ -374,6 +677,20 @@ export declare type GetCompactionResponse = Message<"recollect.v1.GetCompactionR
    * @generated from field: recollect.v1.Compaction compaction = 1;
    */
   compaction?: Compaction | undefined;
+
+  /**
+   * Groups of its plan, by number.
+   *
+   * @generated from field: repeated recollect.v1.CompactionGroup groups = 2;
+   */
+  groups: CompactionGroup[];
+
+  /**
+   * The page_token of the next page; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -462,6 +779,13 @@ export declare type WatchCompactionRequest = Message<"recollect.v1.WatchCompacti
    * @generated from field: string id = 2;
    */
   id: string;
+
+  /**
+   * The `resume_token` of the last response that arrived; empty to begin with the run as it is.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -482,6 +806,13 @@ export declare type WatchCompactionResponse = Message<"recollect.v1.WatchCompact
    * @generated from field: recollect.v1.Compaction compaction = 1;
    */
   compaction?: Compaction | undefined;
+
+  /**
+   * Continues with the first change after this one.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -516,6 +847,13 @@ export declare type ApproveCompactionRequest = Message<"recollect.v1.ApproveComp
    * @generated from field: string etag = 3;
    */
   etag: string;
+
+  /**
+   * Makes a retry safe, as in StartCompactionRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -563,6 +901,13 @@ export declare type CancelCompactionRequest = Message<"recollect.v1.CancelCompac
    * @generated from field: string id = 2;
    */
   id: string;
+
+  /**
+   * Makes a retry safe, as in StartCompactionRequest.
+   *
+   * @generated from field: optional string request_id = 3;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -610,6 +955,20 @@ export declare type UndoCompactionRequest = Message<"recollect.v1.UndoCompaction
    * @generated from field: string id = 2;
    */
   id: string;
+
+  /**
+   * Only this memory; empty: the whole run.
+   *
+   * @generated from field: string memory_id = 3;
+   */
+  memoryId: string;
+
+  /**
+   * Makes a retry safe, as in StartCompactionRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -704,6 +1063,13 @@ export declare type UpdateCompactionPolicyRequest = Message<"recollect.v1.Update
    * @generated from field: recollect.v1.CompactionPolicy policy = 2;
    */
   policy?: CompactionPolicy | undefined;
+
+  /**
+   * Makes a retry safe, as in StartCompactionRequest.
+   *
+   * @generated from field: optional string request_id = 3;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -820,16 +1186,172 @@ export enum CompactionLevel {
 export declare const CompactionLevelSchema: GenEnum<CompactionLevel>;
 
 /**
+ * What a run does with a group of memories.
+ *
+ * @generated from enum recollect.v1.CompactionAction
+ */
+export enum CompactionAction {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: COMPACTION_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Duplicates: one survives, the others become SUPERSEDED by it.
+   *
+   * @generated from enum value: COMPACTION_ACTION_MERGE = 1;
+   */
+  MERGE = 1,
+
+  /**
+   * A later fact about the same subject: the earlier become SUPERSEDED by it.
+   *
+   * @generated from enum value: COMPACTION_ACTION_SUPERSEDE = 2;
+   */
+  SUPERSEDE = 2,
+
+  /**
+   * Of low retention: become ARCHIVED.
+   *
+   * @generated from enum value: COMPACTION_ACTION_ARCHIVE = 3;
+   */
+  ARCHIVE = 3,
+
+  /**
+   * A summary is created, the sources become ARCHIVED.
+   *
+   * @generated from enum value: COMPACTION_ACTION_SUMMARIZE = 4;
+   */
+  SUMMARIZE = 4,
+
+  /**
+   * Nothing: they are alike, and a reason speaks against a merge.
+   *
+   * @generated from enum value: COMPACTION_ACTION_KEEP = 5;
+   */
+  KEEP = 5,
+}
+
+/**
+ * Describes the enum recollect.v1.CompactionAction.
+ */
+export declare const CompactionActionSchema: GenEnum<CompactionAction>;
+
+/**
+ * Why.
+ *
+ * @generated from enum recollect.v1.CompactionReason
+ */
+export enum CompactionReason {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: COMPACTION_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The same text after normalisation.
+   *
+   * @generated from enum value: COMPACTION_REASON_EQUAL_TEXT = 1;
+   */
+  EQUAL_TEXT = 1,
+
+  /**
+   * The same words, but for spelling, order and small words.
+   *
+   * @generated from enum value: COMPACTION_REASON_SAME_WORDS = 2;
+   */
+  SAME_WORDS = 2,
+
+  /**
+   * The same meaning by similarity, and the guard found no difference.
+   *
+   * @generated from enum value: COMPACTION_REASON_SAME_MEANING = 3;
+   */
+  SAME_MEANING = 3,
+
+  /**
+   * Another date or value of the same subject.
+   *
+   * @generated from enum value: COMPACTION_REASON_NEWER_VALUE = 4;
+   */
+  NEWER_VALUE = 4,
+
+  /**
+   * Little retention score.
+   *
+   * @generated from enum value: COMPACTION_REASON_LOW_RETENTION = 5;
+   */
+  LOW_RETENTION = 5,
+
+  /**
+   * Below min_importance.
+   *
+   * @generated from enum value: COMPACTION_REASON_LOW_IMPORTANCE = 6;
+   */
+  LOW_IMPORTANCE = 6,
+
+  /**
+   * Summarised within a session or topic.
+   *
+   * @generated from enum value: COMPACTION_REASON_SUMMARIZED = 7;
+   */
+  SUMMARIZED = 7,
+
+  /**
+   * KEEP: the guard found a difference; `findings` name it.
+   *
+   * @generated from enum value: COMPACTION_REASON_GUARD = 8;
+   */
+  GUARD = 8,
+
+  /**
+   * KEEP: the thresholds of this embedding model are unknown, so that only equal texts are merged.
+   *
+   * @generated from enum value: COMPACTION_REASON_UNCALIBRATED = 9;
+   */
+  UNCALIBRATED = 9,
+
+  /**
+   * KEEP: pinned, recent, or important.
+   *
+   * @generated from enum value: COMPACTION_REASON_PROTECTED = 10;
+   */
+  PROTECTED = 10,
+
+  /**
+   * KEEP: the run may not change more memories (max_affected_fraction).
+   *
+   * @generated from enum value: COMPACTION_REASON_CAP = 11;
+   */
+  CAP = 11,
+}
+
+/**
+ * Describes the enum recollect.v1.CompactionReason.
+ */
+export declare const CompactionReasonSchema: GenEnum<CompactionReason>;
+
+/**
  * CompactionService reduces the number of active memories without losing any: it merges duplicates, supersedes outdated
  * memories and archives those that are no longer needed. It shows its plan before it acts, and can undo it.
  *
- * No RPC of this service is served yet; all answer UNIMPLEMENTED.
+ * A run has a scope: one user of a namespace, or the namespace. A run over a namespace treats each user by itself: memories of
+ * two users, agents or kinds are never merged.
+ *
+ * Every error carries google.rpc.ErrorInfo with domain "recollect" and a reason from ErrorReason.
  *
  * @generated from service recollect.v1.CompactionService
  */
 export declare const CompactionService: GenService<{
   /**
-   * Plans and runs a compaction of a namespace, or of one user in it.
+   * Plans and runs a compaction of a namespace, or of one user in it. Returns at once, with a run that is planning; with
+   * `validate_only` when the plan is complete.
+   *
+   * Errors: FAILED_PRECONDITION with COMPACTION_RUNNING when a run over an overlapping scope has not ended; `id` names it.
    *
    * @generated from rpc recollect.v1.CompactionService.StartCompaction
    */
@@ -839,7 +1361,10 @@ export declare const CompactionService: GenService<{
     output: typeof StartCompactionResponseSchema;
   },
   /**
-   * Returns a compaction with its plan and its progress.
+   * Returns a compaction with its progress, and a page of its plan. Texts are shown to callers with the role reader; others
+   * see ids, counts and reasons.
+   *
+   * Errors: NOT_FOUND with COMPACTION_NOT_FOUND.
    *
    * @generated from rpc recollect.v1.CompactionService.GetCompaction
    */
@@ -849,7 +1374,7 @@ export declare const CompactionService: GenService<{
     output: typeof GetCompactionResponseSchema;
   },
   /**
-   * Lists compactions, newest first.
+   * Lists compactions, newest first. Those that ended are kept for 30 days.
    *
    * @generated from rpc recollect.v1.CompactionService.ListCompactions
    */
@@ -859,7 +1384,9 @@ export declare const CompactionService: GenService<{
     output: typeof ListCompactionsResponseSchema;
   },
   /**
-   * Streams the progress of a compaction until it ends.
+   * Streams the progress of a compaction until it ends or awaits approval: the run each time that it has changed.
+   *
+   * Errors: NOT_FOUND with COMPACTION_NOT_FOUND.
    *
    * @generated from rpc recollect.v1.CompactionService.WatchCompaction
    */
@@ -869,7 +1396,10 @@ export declare const CompactionService: GenService<{
     output: typeof WatchCompactionResponseSchema;
   },
   /**
-   * Applies exactly the plan that was shown, without memories that were changed since.
+   * Applies exactly the plan that was shown, without memories that were changed since. Returns at once.
+   *
+   * Errors: NOT_FOUND with COMPACTION_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with
+   * COMPACTION_PLAN_EXPIRED after 24 hours, or with COMPACTION_NOT_AWAITING in another state.
    *
    * @generated from rpc recollect.v1.CompactionService.ApproveCompaction
    */
@@ -879,7 +1409,9 @@ export declare const CompactionService: GenService<{
     output: typeof ApproveCompactionResponseSchema;
   },
   /**
-   * Stops a compaction that awaits approval or runs; applied changes stay and can be undone.
+   * Stops a compaction that plans, awaits approval or runs, between two groups; applied changes stay and can be undone.
+   *
+   * Errors: NOT_FOUND with COMPACTION_NOT_FOUND; FAILED_PRECONDITION with COMPACTION_ENDED.
    *
    * @generated from rpc recollect.v1.CompactionService.CancelCompaction
    */
@@ -889,7 +1421,15 @@ export declare const CompactionService: GenService<{
     output: typeof CancelCompactionResponseSchema;
   },
   /**
-   * Reverts the changes of a compaction.
+   * Reverts the changes of a compaction, or those to one memory. An export is then what it was before, byte for byte, where
+   * nothing else has changed. A memory that was changed, deleted or has expired since stays as it is, and is named. Returns
+   * when all is reverted.
+   *
+   * One memory: it becomes ACTIVE beside its replacement, and when the last of the sources is back the replacement is
+   * deleted, unless it was changed since.
+   *
+   * Errors: NOT_FOUND with COMPACTION_NOT_FOUND, or with MEMORY_NOT_FOUND when the run did not change that memory;
+   * FAILED_PRECONDITION with COMPACTION_NOT_UNDOABLE: it has not ended, nothing is left to revert, or it is too long ago.
    *
    * @generated from rpc recollect.v1.CompactionService.UndoCompaction
    */
@@ -909,7 +1449,9 @@ export declare const CompactionService: GenService<{
     output: typeof GetCompactionPolicyResponseSchema;
   },
   /**
-   * Changes the policy of a namespace.
+   * Changes the policy of a namespace. Fields that are unset follow the server again.
+   *
+   * Errors: ABORTED with ETAG_MISMATCH.
    *
    * @generated from rpc recollect.v1.CompactionService.UpdateCompactionPolicy
    */

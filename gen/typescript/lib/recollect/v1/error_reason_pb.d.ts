@@ -448,6 +448,57 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_SECRET_REFUSED = 56;
    */
   SECRET_REFUSED = 56,
+
+  /**
+   * NOT_FOUND. There is no such compaction, or it ended more than 30 days ago. With ResourceInfo.
+   * Example: {"reason": "COMPACTION_NOT_FOUND", "domain": "recollect", "metadata": {"id": "0197…"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_NOT_FOUND = 57;
+   */
+  COMPACTION_NOT_FOUND = 57,
+
+  /**
+   * FAILED_PRECONDITION. A compaction of an overlapping scope has not ended; `id` names it.
+   * Example: {"reason": "COMPACTION_RUNNING", "domain": "recollect", "metadata": {"id": "0197…"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_RUNNING = 58;
+   */
+  COMPACTION_RUNNING = 58,
+
+  /**
+   * FAILED_PRECONDITION. The plan was to be approved within 24 hours.
+   * Example: {"reason": "COMPACTION_PLAN_EXPIRED", "domain": "recollect", "metadata": {"id": "0197…"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_PLAN_EXPIRED = 59;
+   */
+  COMPACTION_PLAN_EXPIRED = 59,
+
+  /**
+   * FAILED_PRECONDITION. The compaction does not await approval: `state` is its state.
+   * Example: {"reason": "COMPACTION_NOT_AWAITING", "domain": "recollect",
+   *           "metadata": {"id": "0197…", "state": "SUCCEEDED"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_NOT_AWAITING = 60;
+   */
+  COMPACTION_NOT_AWAITING = 60,
+
+  /**
+   * FAILED_PRECONDITION. The compaction has ended: `state` is its state.
+   * Example: {"reason": "COMPACTION_ENDED", "domain": "recollect", "metadata": {"id": "0197…", "state": "SUCCEEDED"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_ENDED = 61;
+   */
+  COMPACTION_ENDED = 61,
+
+  /**
+   * FAILED_PRECONDITION. The compaction cannot be undone. `cause` is one of running (it has not ended), nothing (it has
+   * changed nothing, or all is undone), expired (it ended too long ago).
+   * Example: {"reason": "COMPACTION_NOT_UNDOABLE", "domain": "recollect",
+   *           "metadata": {"id": "0197…", "cause": "expired"}}
+   *
+   * @generated from enum value: ERROR_REASON_COMPACTION_NOT_UNDOABLE = 62;
+   */
+  COMPACTION_NOT_UNDOABLE = 62,
 }
 
 /**

@@ -245,6 +245,7 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   /**
    * Output only. What the server has found in it when it was written, such as `secret:aws_access_key`: see memory.secrets
    * in docs/configuration.md.
+   * At most 32.
    *
    * @generated from field: repeated string flags = 30;
    */
