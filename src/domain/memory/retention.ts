@@ -22,15 +22,14 @@ export type Retained = Pick<Memory, "createTime" | "importance" | "pinned"> & {
  *
  * The activation A, scaled so that A = 1 for one use 30 days ago and multiplied by 4 ^ (2 * importance - 1), gives the score
  * A / (1 + A): ACT-R's probability of retrieval, a logistic function of ln A, with noise 1. It is strictly lower for an
- * older memory and for an older access, and strictly higher for one more access and for a greater importance. A pinned
- * memory has the score 1.
+ * older memory and for an older access, and strictly higher for one more access and for a greater importance (as far as a
+ * double shows it). A pinned memory has the score 1.
  */
 export function retentionScore(memory: Retained, now: number): number {
   if (memory.pinned) return 1;
   const { createTime, importance, access } = memory;
   const activation =
-    activationOf(secondsSince(createTime, now), access, now) /
-    ageFactor(HALF_SCORE_AGE_MS / 1000) *
+    (activationOf(secondsSince(createTime, now), access, now) / ageFactor(HALF_SCORE_AGE_MS / 1000)) *
     IMPORTANCE_FACTOR ** (2 * importance - 1);
   return activation / (1 + activation);
 }

@@ -25,76 +25,71 @@ export interface Span {
 export const SECRET_RULES: readonly SecretRule[] = [
   { name: "private_key", hints: ["-----BEGIN "], find: findPrivateKeys },
   // Not the keys of the documentation of AWS, which end in EXAMPLE.
-  rule("aws_access_key", ["AKIA", "ASIA", "ABIA", "ACCA"], /(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![\w-])/dg, {
+  rule("aws_access_key", ["AKIA", "ASIA", "ABIA", "ACCA"], /(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![\w-])/g, {
     accept: (secret) => !secret.endsWith("EXAMPLE"),
   }),
-  rule("aws_bedrock_key", ["ABSK"], /ABSK[A-Za-z0-9+/]{109,269}={0,2}(?![\w+/])/dg),
-  rule("google_api_key", ["AIza"], /AIza[\w-]{35}(?![\w-])/dg),
-  rule("google_oauth_secret", ["GOCSPX-", "ya29."], /(?:GOCSPX-[\w-]{28}|ya29\.[\w-]{30,300})(?![\w-])/dg),
-  rule("azure_client_secret", ["Q~"], /(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{31,34}(?![\w~-])/dg),
-  rule("azure_storage_key", ["AccountKey="], /AccountKey=(?<secret>[A-Za-z0-9+/]{86}==)/dg),
-  rule("azure_sas", ["sig="], /[?&;]sig=(?<secret>[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2})/dg),
+  rule("aws_bedrock_key", ["ABSK"], /ABSK[A-Za-z0-9+/]{109,269}={0,2}(?![\w+/])/g),
+  rule("google_api_key", ["AIza"], /AIza[\w-]{35}(?![\w-])/g),
+  rule("google_oauth_secret", ["GOCSPX-", "ya29."], /(?:GOCSPX-[\w-]{28}|ya29\.[\w-]{30,300})(?![\w-])/g),
+  rule("azure_client_secret", ["Q~"], /(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{31,34}(?![\w~-])/g),
+  rule("azure_storage_key", ["AccountKey="], /AccountKey=(?<secret>[A-Za-z0-9+/]{86}==)/g),
+  rule("azure_sas", ["sig="], /[?&;]sig=(?<secret>[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2})/g),
   rule(
     "github_token",
     ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
-    /(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{82})(?![\w-])/dg,
+    /(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{82})(?![\w-])/g,
   ),
   rule(
     "gitlab_token",
     ["glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glsoat-", "gloas-", "glagent-"],
-    /gl(?:pat|dt|rt|ptt|cbt|soat|oas|agent)-[\w-]{20,300}(?:\.[\w-]{9})?/dg,
-    { accept: isRandom },
+    /gl(?:pat|dt|rt|ptt|cbt|soat|oas|agent)-[\w-]{20,300}(?:\.[\w-]{2})?(?:\.[\w-]{9})?/g,
+    { accept: isToken },
   ),
-  rule("slack_token", ["xox", "xapp-"], /(?:xox[abeoprs]|xapp)[.-](?:[A-Za-z0-9.-]{20,300})/dg, {
-    accept: isRandom,
+  rule("slack_token", ["xox", "xapp-"], /(?:xox[abeoprs]|xapp)[.-](?:[A-Za-z0-9.-]{20,300})/g, {
+    accept: isToken,
   }),
   rule(
     "slack_webhook",
     ["hooks.slack.com/"],
-    /hooks\.slack\.com\/(?<secret>(?:services|workflows|triggers)\/[A-Za-z0-9+/]{30,100})/dg,
+    /hooks\.slack\.com\/(?<secret>(?:services|workflows|triggers)\/[A-Za-z0-9+/]{30,100})/g,
   ),
-  rule("stripe_key", ["sk_", "rk_", "whsec_"], /(?:[sr]k_(?:test|live|prod)|whsec)_[A-Za-z0-9+/]{16,200}/dg, {
-    accept: isRandom,
+  rule("stripe_key", ["sk_", "rk_", "whsec_"], /(?:[sr]k_(?:test|live|prod)|whsec)_[A-Za-z0-9+/]{16,200}/g, {
+    accept: isToken,
   }),
-  rule("anthropic_key", ["sk-ant-"], /sk-ant-[\w-]{32,200}/dg, { accept: isRandom }),
+  rule("anthropic_key", ["sk-ant-"], /sk-ant-[\w-]{32,200}/g, { accept: isToken }),
   rule(
     "openai_key",
     ["sk-"],
-    /(?<![\w-])sk-(?:(?:proj|svcacct|admin|None)-[\w-]{32,200}|[A-Za-z0-9]{32,64})(?![\w-])/dg,
-    { accept: isRandom },
+    /(?<![\w-])sk-(?:(?:proj|svcacct|admin|None)-[\w-]{32,200}|[A-Za-z0-9]{32,64})(?![\w-])/g,
+    { accept: isToken },
   ),
-  rule("huggingface_token", ["hf_", "api_org_"], /(?<!\w)(?:hf|api_org)_[A-Za-z]{34}(?![\w-])/dg),
-  rule("npm_token", ["npm_"], /npm_[A-Za-z0-9]{36}(?![\w-])/dg, { accept: isRandom }),
-  rule("pypi_token", ["pypi-AgE"], /pypi-AgE[\w-]{50,1000}/dg),
-  rule("sendgrid_key", ["SG."], /SG\.[\w-]{22}\.[\w-]{43}(?![\w-])/dg),
-  rule("shopify_token", ["shp"], /shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}(?!\w)/dg),
-  rule("digitalocean_token", ["_v1_"], /do[opr]_v1_[a-f0-9]{64}(?!\w)/dg),
-  rule("databricks_token", ["dapi"], /dapi[a-f0-9]{32}(?:-\d)?(?![\w-])/dg),
-  rule("docker_token", ["dckr_"], /dckr_(?:pat|oat)_[\w-]{27,64}(?![\w-])/dg),
-  rule("vault_token", ["hvs.", "hvb."], /(?<!\w)hv[sb]\.[\w-]{90,300}/dg),
-  rule("telegram_token", [":AA"], /(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])/dg),
-  rule("age_key", ["AGE-SECRET-KEY-1"], /AGE-SECRET-KEY-1[A-Z0-9]{58}(?!\w)/dg),
+  rule("huggingface_token", ["hf_", "api_org_"], /(?<!\w)(?:hf|api_org)_[A-Za-z]{34}(?![\w-])/g),
+  rule("npm_token", ["npm_"], /npm_[A-Za-z0-9]{36}(?![\w-])/g, { accept: isToken }),
+  rule("pypi_token", ["pypi-AgE"], /pypi-AgE[\w-]{50,1000}/g),
+  rule("sendgrid_key", ["SG."], /SG\.[\w-]{22}\.[\w-]{43}(?![\w-])/g),
+  rule("shopify_token", ["shp"], /shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}(?!\w)/g),
+  rule("digitalocean_token", ["_v1_"], /do[opr]_v1_[a-f0-9]{64}(?!\w)/g),
+  rule("databricks_token", ["dapi"], /dapi[a-f0-9]{32}(?:-\d)?(?![\w-])/g),
+  rule("docker_token", ["dckr_"], /dckr_(?:pat|oat)_[\w-]{27,64}(?![\w-])/g),
+  rule("vault_token", ["hvs.", "hvb."], /(?<!\w)hv[sb]\.[\w-]{90,300}/g),
+  rule("telegram_token", [":AA"], /(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])/g),
+  rule("age_key", ["AGE-SECRET-KEY-1"], /AGE-SECRET-KEY-1[A-Z0-9]{58}(?!\w)/g),
   // The boundary in front of it: each run of its characters is read once.
-  rule("jwt", ["eyJ"], /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.(?:[\w-]{10,})?/dg, { accept: hasJwtHeader }),
-  rule("connection_string", ["://"], /:\/\/[^\s:@/?#"'<>]{0,64}:(?<secret>[^\s@/"'<>]{3,256})@[\w.[-]/dg, {
+  rule("jwt", ["eyJ"], /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.(?:[\w-]{10,})?/g, { accept: hasJwtHeader }),
+  rule("connection_string", ["://"], /:\/\/[^\s:@/?#"'<>]{0,64}:(?<secret>[^\s@/"'<>]{3,256})(?=@[\w.[-])/g, {
     accept: (secret) => !isPlaceholder(secret) && !/^(?:pass(?:word)?|pwd|secret|port)$/i.test(secret),
   }),
-  rule(
-    "bearer_token",
-    ["earer "],
-    /[Bb]earer (?<secret>[\w.~+/-]{20,500}={0,2})/dg,
-    { accept: isRandom },
-  ),
+  rule("bearer_token", ["earer "], /[Bb]earer (?<secret>[\w.~+/-]{20,500}={0,2})/g, { accept: isRandom }),
   rule(
     "api_key",
     ["key", "token", "secret", "credential"],
-    /(?:(?:api|access|auth|account|client|secret|private|signing|encryption)[\s_-]?(?:key|token|secret)|secret|credentials?)["'`]?(?:\s{0,3}(?::=|=>|=|:)\s{0,3}|\s{1,3}(?:is|was)\s{1,3})(?=["'`]?(?<secret>[\w.~+/=-]{16,200}))/dgi,
+    /(?:(?:api|access|auth|account|client|secret|private|signing|encryption)[\s_-]?(?:key|token|secret)|secret|credentials?)["'`]?(?:\s{0,3}(?::=|=>|=|:)\s{0,3}|\s{1,3}(?:is|was)\s{1,3})["'`]?(?=(?<ahead>[\w.~+/=-]{16,200}))/gi,
     { anyCase: true, accept: (secret) => isRandom(secret) && !CODE_PATH.test(secret) },
   ),
   rule(
     "password",
     ["passw", "passphrase", "passcode", "pwd", "contrase", "kennwort", "пароль", "密码"],
-    /(?:passw(?:or[dt]|d)|pass(?:phrase|code)|pwd|contraseña|kennwort|пароль|密码)["'`]?(?:\s{1,3}(?:for|of|on)\s[^.!?:=\n]{1,40}?)?(?:\s{0,3}(?::=|=>|=|[:：])\s{0,3}|\s{1,3}(?:is|was|to|ist|es):?\s{1,3})(?=["'`]?(?<secret>[^\s"'`,;<>(){}[\]|\\]{6,128})(?![(\w]))/dgi,
+    /(?:passw(?:or[dt]|d)|pass(?:phrase|code)|pwd|contraseña|kennwort|пароль|密码)["'`]?(?:\s{1,3}(?:for|of|on)\s[^.!?:=\n]{1,40}?)?(?:\s{0,3}(?::=|=>|=|[:：])\s{0,3}|\s{1,3}(?:is|was|to|ist|es):?\s{1,3})["'`]?(?=(?<ahead>[^\s"'`,;<>(){}[\]|\\]{6,128})(?![(\w]))/gi,
     { anyCase: true, accept: isPassword },
   ),
 ];
@@ -114,26 +109,38 @@ interface RuleOptions {
   readonly accept?: (secret: string) => boolean;
 }
 
-/** A rule by a pattern, whose group `secret` is the secret; without one its whole match. */
+/**
+ * A rule by a pattern. The secret is its whole match, or the group `secret` at the end of the match, or the group `ahead` that
+ * a lookahead finds behind it: the next match may then begin within it.
+ */
 function rule(
   name: string,
   hints: readonly string[],
   pattern: RegExp,
   { anyCase, accept = () => true }: RuleOptions = {},
 ): SecretRule {
-  const find = (text: string): Span[] =>
-    Array.from(text.matchAll(pattern), ({ indices }) => {
-      const [start, end] = indices?.groups?.["secret"] ?? indices?.[0] ?? [0, 0];
-      return { start, end: end - trailing(text, start, end) };
-    }).filter(({ start, end }) => accept(text.slice(start, end)));
+  const find = (text: string): Span[] => {
+    const spans: Span[] = [];
+    for (const { 0: whole, index, groups } of text.matchAll(pattern)) {
+      const until = index + whole.length;
+      const { ahead, secret = whole } = groups ?? {};
+      const span =
+        ahead === undefined
+          ? { start: until - secret.length, end: until }
+          : { start: until, end: until + ahead.length };
+      const end = withoutPunctuation(text, span);
+      if (accept(text.slice(span.start, end))) spans.push({ start: span.start, end });
+    }
+    return spans;
+  };
   return { name, hints, find, ...(anyCase === undefined ? {} : { anyCase }) };
 }
 
-/** How many characters at the end are punctuation of the sentence. */
-function trailing(text: string, start: number, end: number): number {
+/** The end of a span without the punctuation of its sentence. */
+function withoutPunctuation(text: string, { start, end }: Span): number {
   let at = end;
   while (at > start && ".!?:".includes(text.charAt(at - 1))) at -= 1;
-  return end - at;
+  return at;
 }
 
 const END_OF_KEY = "-----END ";
@@ -150,7 +157,8 @@ function findPrivateKeys(text: string): Span[] {
     if (end !== -1 && end < next) {
       const dashes = text.indexOf("-----", end + END_OF_KEY.length);
       const isKey = /[A-Za-z0-9+/=]{20}/.test(text.slice(from, end));
-      if (isKey) found.push({ start: begin.index, end: dashes === -1 ? end : Math.min(dashes + 5, end + 80) });
+      if (isKey)
+        found.push({ start: begin.index, end: dashes === -1 ? end : Math.min(dashes + 5, end + 80) });
     } else {
       const cut = endOfBase64(text, from);
       if (cut > from) found.push({ start: begin.index, end: cut });
@@ -169,7 +177,9 @@ function endOfBase64(text: string, from: number): number {
 
 function hasJwtHeader(token: string): boolean {
   try {
-    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString());
+    const header: unknown = JSON.parse(
+      Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString(),
+    );
     return typeof header === "object" && header !== null && ("alg" in header || "enc" in header);
   } catch (error) {
     if (error instanceof SyntaxError) return false;
@@ -177,9 +187,15 @@ function hasJwtHeader(token: string): boolean {
   }
 }
 
-/** Random characters: letters and digits, and none of them too often. */
+/** Varied characters, as behind a known beginning: with a digit or in both cases, and none of them too often. */
+function isToken(secret: string): boolean {
+  const isVaried = /\d/.test(secret) || (/[a-z]/.test(secret) && /[A-Z]/.test(secret));
+  return isVaried && entropy(secret) >= 3 && !isPlaceholder(secret);
+}
+
+/** The same without a known beginning: letters and digits. */
 function isRandom(secret: string): boolean {
-  return /\d/.test(secret) && /[A-Za-z]/.test(secret) && entropy(secret) >= 3 && !isPlaceholder(secret);
+  return /\d/.test(secret) && /[A-Za-z]/.test(secret) && isToken(secret);
 }
 
 /** Shannon entropy in bits a character. */

@@ -43,7 +43,12 @@ export function guardContent(
   const examined = examine(content);
   const found = examined?.found.filter(({ field }) => changed.includes(field)) ?? [];
   if (examined === undefined || found.length === 0 || action !== "REDACT") {
-    return { content, flags: flagsOf(content, examined), found, isRefused: found.length > 0 && action === "REJECT" };
+    return {
+      content,
+      flags: flagsOf(content, examined),
+      found,
+      isRefused: found.length > 0 && action === "REJECT",
+    };
   }
   const { text, metadata } = examined.redacted;
   const redacted = {

@@ -5,9 +5,9 @@ import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { recalledSince } from "../../domain/memory/recall-loop.ts";
 import { checkSupersedes } from "../../domain/memory/supersession.ts";
+import type { WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { mapYielding } from "../../lib/yield-to-event-loop.ts";
-import type { WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
@@ -129,7 +129,8 @@ function withCurrentMemories(outcomes: readonly CreateOutcome[]): CreateOutcome[
 /** Counts the recall loops among the outcomes. */
 function counted(outcomes: CreateOutcome[], metrics: WriteGuardMetrics): CreateOutcome[] {
   for (const outcome of outcomes) {
-    if (outcome.kind === "duplicate" && outcome.recallLoop) metrics.writeGuard("recall_loop", "RETURN_EXISTING");
+    if (outcome.kind === "duplicate" && outcome.recallLoop)
+      metrics.writeGuard("recall_loop", "RETURN_EXISTING");
   }
   return outcomes;
 }

@@ -124,7 +124,7 @@ describe("the number of items that fit into a response", () => {
             now: 0,
           });
           if (ranked === undefined) throw new Error("nothing is ranked");
-          return { memory, ranked, similarity: 0.5, matchedTerms };
+          return { memory, ranked, similarity: 0.5, matchedTerms, retentionScore: 0.5 };
         });
         const plan = { terms: ["a".repeat(500)], commonTerms: [], walked: true, rounds: 1 };
         expectFitted(

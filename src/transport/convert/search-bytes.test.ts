@@ -51,6 +51,7 @@ describe("encodeSearch", () => {
               memory: withAccess(memory, used),
               ranked: { ...ranked, score },
               matchedTerms: [],
+              retentionScore: 0.5,
               ...defined({ similarity }),
             };
           });

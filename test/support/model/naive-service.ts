@@ -32,8 +32,8 @@ import {
   type StoredMemory,
   textKey,
 } from "../../../src/domain/memory/memory.ts";
-import { recalledSince } from "../../../src/domain/memory/recall-loop.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
+import { recalledSince } from "../../../src/domain/memory/recall-loop.ts";
 import { guardContent } from "../../../src/domain/memory/write-guard.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";

@@ -3,7 +3,11 @@ import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
-import { type DifferingField, differingFields, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import {
+  type DifferingField,
+  differingFields,
+  mergeDuplicate,
+} from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
   type AccessStatistics,

@@ -39,16 +39,16 @@ end
 -- MAX_SAME_TEXTS in recall-loop.ts.
 local MOST_SAME_TEXTS = 100
 
--- The id and etag of a recalled memory; else nil, and whether there was one to recall.
+-- How many older memories with the text were not recalled, and the id and etag of the first that was, if there is one.
 local function recalled_memory(key, since)
   local examined = 0
   for id, etag in same_under(key) do
     local last = redis.call('ZSCORE', last_accesses, id)
-    if last and tonumber(last) >= tonumber(since) then return id, etag end
+    if last and tonumber(last) >= tonumber(since) then return examined, id, etag end
     examined = examined + 1
     if examined == MOST_SAME_TEXTS then break end
   end
-  return nil, examined > 0
+  return examined
 end
 
 local holds = true
@@ -61,11 +61,10 @@ for _, item in ipairs(items) do
     item.duplicate, item.meets = duplicate, etag or ''
   end
   if item.meets == '' and item.recall_key ~= '' then
-    local recalled, found = recalled_memory(item.recall_key, item.recalled_since)
+    local others, recalled, etag = recalled_memory(item.recall_key, item.recalled_since)
+    if others > 0 and may_have_uncounted == '1' then return { 'UNCOUNTED' } end
     if recalled then
-      item.recalled, item.meets = recalled, 'RECALLED ' .. found
-    elseif found and may_have_uncounted == '1' then
-      return { 'UNCOUNTED' }
+      item.recalled, item.meets = recalled, 'RECALLED ' .. etag
     end
   end
   holds = holds and item.meets == item.observed

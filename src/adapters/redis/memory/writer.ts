@@ -24,21 +24,9 @@ import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type RecordedItem, recordedBatch, recordOfBatch, refusalOf } from "./batch-record.ts";
 import { plannedInput, supersededOf, withPositions } from "./create-input.ts";
-import {
-  type Observation,
-  type Observations,
-  type PlannedItem,
-  planCreation,
-} from "./create-plan.ts";
+import { type Observation, type Observations, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
-import {
-  memoryInput,
-  memoryKeys,
-  pendingState,
-  readRow,
-  storedMemory,
-  supersededInput,
-} from "./rows.ts";
+import { memoryInput, memoryKeys, pendingState, readRow, storedMemory, supersededInput } from "./rows.ts";
 import { stepLimits } from "./step-limits.ts";
 import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
@@ -97,7 +85,12 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     let hasFlushed = false;
     for (let tries = 0; tries < MAX_OBSERVATIONS; tries += 1) {
       const observed = { conflicts, superseded: await this.#readSuperseded(scope, items, now) };
-      const options = { now, request, step, mayHaveUncounted: !hasFlushed && this.#options.accesses.isBehind(scope) };
+      const options = {
+        now,
+        request,
+        step,
+        mayHaveUncounted: !hasFlushed && this.#options.accesses.isBehind(scope),
+      };
       const answer = await this.#createAsObserved(scope, items, options, observed);
       if (answer === "uncounted") {
         await this.#options.accesses.flush();

@@ -49,9 +49,9 @@ export function recallLoopCases(subject: MemorySubject): void {
     await write(subject, newMemory(first));
     expect(summary(await write(subject, again({ id: "x" })))).toBe("created x");
     recall(["first"], SINCE - 1);
-    expect(summary(await write(subject, again({ id: "y" })))).toBe("created y");
+    expect(summary(await write(subject, again({ id: "y", sessionId: "s3" })))).toBe("created y");
     recall(["first"], SINCE);
-    expect(summary(await write(subject, again()))).toBe("duplicate first, recall loop");
+    expect(summary(await write(subject, again({ sessionId: "s4" })))).toBe("duplicate first, recall loop");
     expect(await idsStored()).toEqual(["first", "x", "y"]);
   });
 
@@ -92,8 +92,11 @@ export function recallLoopCases(subject: MemorySubject): void {
     await write(subject, ...many);
     recall([`m${MAX_SAME_TEXTS}`]);
     expect(summary(await write(subject, again({ id: "x" })))).toBe("created x");
-    recall([`m0${MAX_SAME_TEXTS - 1}`]);
-    expect(summary(await write(subject, again()))).toBe(`duplicate m0${MAX_SAME_TEXTS - 1}, recall loop`);
+    // The new one is among the oldest too.
+    recall([`m0${MAX_SAME_TEXTS - 2}`]);
+    expect(summary(await write(subject, again({ sessionId: "s3" })))).toBe(
+      `duplicate m0${MAX_SAME_TEXTS - 2}, recall loop`,
+    );
   });
 
   it("is none of a memory that is deleted, expired or not active", async () => {
