@@ -52,6 +52,7 @@ const ON_REDIS = [
   "reembedding",
   "replay",
   "transport/overload",
+  "write-guards",
   "limits-without-rule",
 ];
 
