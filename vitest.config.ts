@@ -51,6 +51,7 @@ const ON_REDIS = [
   "random-operations",
   "reembedding",
   "replay",
+  "revisions",
   "transport/overload",
   "write-guards",
   "limits-without-rule",

@@ -1,6 +1,5 @@
 import process from "node:process";
 import { Argument, Command, Option } from "commander";
-import { ROLES } from "../domain/access/tenancy.ts";
 import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
 import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
@@ -11,7 +10,6 @@ import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { KeyCreateOptions } from "./key-create.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
 import type { MemoryExportOptions } from "./memory-export.ts";
 import type { MemoryListOptions } from "./memory-list.ts";
@@ -24,6 +22,8 @@ import {
   toMilliseconds,
   toNumber,
 } from "./option-values.ts";
+import { addHistoryCommands } from "./program-history.ts";
+import { addKeyCommands } from "./program-key.ts";
 import type { SetupOptions } from "./redis-setup.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
@@ -106,35 +106,6 @@ export function createProgram(): Command {
   return program;
 }
 
-function addKeyCommands(key: Command): void {
-  key
-    .command("create")
-    .description("make a new API key and the row of AUTH_API_KEYS_FILE for it; calls no server")
-    .requiredOption("--tenant <name>", "the tenant that it gives access to")
-    .requiredOption("--principal <name>", "its owner: a service or a person")
-    .addOption(
-      new Option("--role <role>", "what it may do; repeat for several, none includes another")
-        .choices(ROLES)
-        .argParser(collectChoice(ROLES))
-        .default([], "none"),
-    )
-    .option("--debug", "may also see and change cache entries of all cache scopes")
-    .option("--file <path>", "add the row to this file, which is created if missing")
-    .addHelpText(
-      "after",
-      `
-The key is printed once, on standard output; only its SHA-256 is stored. Without --file the row is printed to standard
-error. A running server reloads a changed file within seconds.
-
-Example:
-  recollect key create --tenant acme --principal shop --role reader --role writer --file keys.yaml`,
-    )
-    .action(async (_options: unknown, command: Command) => {
-      const { keyCreate } = await import("./key-create.ts");
-      process.exitCode = keyCreate(command.optsWithGlobals<KeyCreateOptions>());
-    });
-}
-
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares commands
 function addMemoryCommands(memory: Command): void {
   memory
@@ -206,6 +177,7 @@ Examples:
       const { memoryList } = await import("./memory-list.ts");
       process.exitCode = await memoryList(command.optsWithGlobals<MemoryListOptions>());
     });
+  addHistoryCommands(memory, EXIT_CODES);
   addFilterOptions(memory.command("export"))
     .description("write memories in any state as lines of JSON, oldest first")
     .argument("[file]", "output file; - is standard output", "-")

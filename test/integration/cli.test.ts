@@ -93,6 +93,52 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     expect(refused.stderr).toContain("(MEMORY_DUPLICATE)");
   });
 
+  it("shows what each version of a memory changed, and restores one", async () => {
+    const scope = ["--namespace", "cli-history"];
+    const memory = { id: "paris", text: "Ana lives in Pris", tags: ["home"] };
+    await app.memory.createMemory({ namespace: "cli-history", memory });
+    await app.memory.updateMemory({
+      namespace: "cli-history",
+      memory: { id: "paris", text: "Ana lives in Paris", pinned: true },
+      updateMask: { paths: ["text", "pinned"] },
+    });
+    const successor = { id: "berlin", text: "Ana lives in Berlin", supersedes: ["paris"] };
+    await app.memory.createMemory({ namespace: "cli-history", memory: successor });
+    const time = "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z";
+    const history = await recollect([...scope, "memory", "history", "paris"]);
+    expect(history).toMatchObject({ code: 0, stderr: "" });
+    expect(history.stdout).toMatch(
+      new RegExp(
+        [
+          `^now  ${time}`,
+          "     state: STATE_ACTIVE -> STATE_SUPERSEDED",
+          "     supersededBy: none -> berlin",
+          `2    ${time}`,
+          "     text: Ana lives in Pris -> Ana lives in Paris",
+          "     pinned: none -> true",
+          `1    ${time}`,
+          "     text: Ana lives in Pris\n$",
+        ].join("\n"),
+      ),
+    );
+    const json = await recollect([...scope, "--json", "memory", "history", "paris"]);
+    expect(parseLines(json.stdout)).toMatchObject([
+      { number: 2, memory: { text: "Ana lives in Paris", state: "STATE_ACTIVE" } },
+      { number: 1, memory: { text: "Ana lives in Pris", tags: ["home"] } },
+    ]);
+    const restored = await recollect([...scope, "memory", "restore", "paris"]);
+    expect(restored).toMatchObject({ code: 0, stderr: "" });
+    expect(restored.stdout).toMatch(/^paris {2}.* ACTIVE\ntags: home\nAna lives in Paris\n$/);
+    const first = await recollect([...scope, "--json", "memory", "restore", "paris", "--revision", "1"]);
+    expect(parseLines(first.stdout)).toMatchObject([{ id: "paris", text: "Ana lives in Pris" }]);
+    const again = await recollect([...scope, "memory", "restore", "paris"]);
+    expect(again).toMatchObject({ code: 2, stdout: "" });
+    expect(again.stderr).toContain("(MEMORY_ALREADY_ACTIVE)");
+    const missing = await recollect([...scope, "memory", "history", "never"]);
+    expect(missing.stderr).toContain("(MEMORY_NOT_FOUND)");
+    expect(missing.code).toBe(2);
+  });
+
   it("splits documents into passages with their source, heading and position", async () => {
     await writeFile(
       join(folder, "guide.md"),

@@ -142,6 +142,11 @@ describe("a secret in a memory", () => {
     expect(await found(app, namespace, "key")).toEqual([]);
     const correction = app.memory.updateMemory({ namespace, memory: { id: "plain", text: "x" } });
     expect(await refusalOf(correction)).toMatchObject({ reason: "MEMORY_NOT_ACTIVE" });
+    const { memory: released } = await app.memory.restoreMemory({ namespace, id: "q" });
+    expect(released).toMatchObject({ text, flags: [FLAG], state: State.ACTIVE });
+    const { memory: restored } = await app.memory.restoreMemory({ namespace, id: "plain", revision: 1 });
+    expect(restored).toMatchObject({ text: "the key to the door is red", flags: [], state: State.ACTIVE });
+    expect((await found(app, namespace, "key")).sort()).toEqual(["plain", "q"]);
   });
 
   it("is refused with reject, by field and form, and never quoted", async () => {

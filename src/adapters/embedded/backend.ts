@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -57,6 +58,8 @@ export interface EmbeddedBackendOptions {
   readonly reserved?: ReservedSizes | undefined;
   /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
   readonly graphAbove?: number | undefined;
+  /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
+  readonly maxRevisions?: number | undefined;
 }
 
 /**
@@ -134,7 +137,7 @@ async function openStores(
   owner: AsyncDisposableStack,
 ) {
   const { directory, damage, options } = parts;
-  const { log, metrics } = options;
+  const { log, metrics, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
   const model = await claimEmbedder(database, options.embedder, log);
   const namespaceIds = new NamespaceIds(database);
   const idempotencyRecords = new IdempotencyRecords(database);
@@ -142,7 +145,7 @@ async function openStores(
   const keywords = new KeywordIndex(database);
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
-  const memories = owner.use(openMemories({ ...common, pendingRows, log }));
+  const memories = owner.use(openMemories({ ...common, pendingRows, maxRevisions, log }));
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
   const cache = owner.use(
     new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {

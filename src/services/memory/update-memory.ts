@@ -2,7 +2,7 @@ import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.t
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
-import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
+import { indexedText, type Memory, type MemoryState, type StoredMemory } from "../../domain/memory/memory.ts";
 import { notActive, refuseOtherSupersedes } from "../../domain/memory/supersession.ts";
 import { draftOf, type MutableField, withFields } from "../../domain/memory/update.ts";
 import { BOTH_FIELDS, type WriteGuardSettings } from "../../domain/memory/write-guard.ts";
@@ -30,43 +30,80 @@ export interface UpdateMemoryInput {
   readonly requestId?: string;
 }
 
+export type ReplaceMemoryPorts = WriteEmbedder & {
+  readonly memories: {
+    readonly reader: Pick<MemoryReader, "get">;
+    readonly search: Pick<CandidateSearch, "vectors">;
+    readonly writer: Pick<MemoryWriter, "replace" | "replayReplace">;
+  };
+  readonly clock: Clock;
+  readonly work: WorkQueue;
+};
+
 /**
  * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
  * retries after a concurrent update. A new text or new metadata with a secret may be redacted, or make the memory QUARANTINED
  * (see write-guard.ts). Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE, ETAG_MISMATCH or SECRET_REFUSED.
  */
 export async function updateMemory(
-  ports: WriteEmbedder & {
-    readonly memories: {
-      readonly reader: Pick<MemoryReader, "get">;
-      readonly search: Pick<CandidateSearch, "vectors">;
-      readonly writer: Pick<MemoryWriter, "replace" | "replayReplace">;
-    };
-    readonly clock: Clock;
-    readonly work: WorkQueue;
+  ports: ReplaceMemoryPorts & {
     readonly writeGuards: Reloadable<WriteGuardSettings>;
     readonly metrics: WriteGuardMetrics;
   },
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
-  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const guard = new SecretsGuard(ports.writeGuards().secrets, ports.metrics);
-  const { requestId, ...given } = input;
-  const body = { ...given, patch: guard.recorded(input.patch) };
-  const guarded = BOTH_FIELDS.filter((field) => input.fields.includes(field));
+  const changed = BOTH_FIELDS.filter((field) => input.fields.includes(field));
+  const request = { rpc: "UpdateMemory", ...input, patch: guard.recorded(input.patch) };
+  return replaceMemory(ports, request, context, async (current, now) => {
+    const refusal = notActive(current);
+    if (refusal !== undefined) throw refusal;
+    refuseOtherSupersedes(current, input.patch);
+    const requested = withFields(draftOf(current), input.fields, input.patch);
+    checkDraft(requested, "memory", now);
+    const draft = guard.check(requested, "memory", changed);
+    return { draft, state: guard.stateOf(draft) };
+  });
+}
+
+/** A request for a new version of a memory. All but `rpc` and `requestId` tells whether a retry is the same request. */
+interface ReplaceMemoryInput {
+  readonly rpc: string;
+  readonly namespace: string;
+  readonly id: string;
+  /** Empty: any. */
+  readonly etag: string;
+  readonly requestId?: string;
+}
+
+export interface NextVersion {
+  readonly draft: MemoryDraft;
+  readonly state: MemoryState;
+}
+
+/**
+ * Replaces a memory with the version that `next` gives for the current version, or throws. With an etag it
+ * replaces only that version; without one the current version, again after a concurrent change. A retry of a request that
+ * succeeded resolves with the memory as it is, also when `next` would throw now. Rejects with MEMORY_NOT_FOUND or
+ * ETAG_MISMATCH.
+ */
+export async function replaceMemory(
+  ports: ReplaceMemoryPorts,
+  input: ReplaceMemoryInput,
+  context: CallContext,
+  next: (current: StoredMemory, now: number) => Promise<NextVersion>,
+): Promise<StoredMemory> {
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  const { rpc, requestId, ...body } = input;
   return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
-    const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
-    let draft = withFields(draftOf(current), input.fields, input.patch);
+    const request = idempotentRequest(context, rpc, requestId, body, now);
+    let version: NextVersion;
     try {
-      const refusal = notActive(current);
-      if (refusal !== undefined) throw refusal;
-      refuseOtherSupersedes(current, input.patch);
-      checkDraft(draft, "memory", now);
-      draft = guard.check(draft, "memory", guarded);
+      version = await next(current, now);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
@@ -74,18 +111,18 @@ export async function updateMemory(
       if (replay !== undefined) return replay;
       throw refusal;
     }
-    const embedding = await embeddingFor(ports, namespaceKey, current, draft, context.signal);
+    const embedding = await embeddingFor(ports, namespaceKey, current, version.draft, context.signal);
     const origin = {
       id: current.id,
       createTime: current.createTime,
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
-      state: guard.stateOf(draft),
-      supersededBy: current.supersededBy,
+      state: version.state,
+      supersededBy: "",
     };
     const { deadline, signal } = context;
     return ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {
-      const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
+      const replacement = prepareMemory(version.draft, origin, ports.embedder, embedding);
       const expected = input.etag === "" ? current.etag : input.etag;
       const options = { now, ...(request === undefined ? {} : { request }) };
       return ports.memories.writer.replace(namespaceKey, expected, replacement, options);

@@ -3,19 +3,23 @@ import { CacheEntrySchema } from "#gen/recollect/v1/cache_pb.js";
 import {
   MemorySchema,
   SearchMemoriesResponse_ResultSchema as ResultSchema,
+  ListMemoryRevisionsResponse_RevisionSchema as RevisionSchema,
   SearchMemoriesResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
 import { countFitting } from "../../domain/answer-size.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { MemoryRevision } from "../../domain/memory/revision.ts";
 import type { FoundMemory, SearchMemoriesOutput } from "../../services/memory/search-memories.ts";
 import { fromEntry } from "./cache.ts";
 import { maxEntryBytes, maxMemoryBytes, maxTextsBytes } from "./max-bytes.ts";
-import { fromStoredMemory } from "./memory.ts";
+import { fromRevision, fromStoredMemory } from "./memory.ts";
 import { searchDetails, searchResult } from "./search-result.ts";
 
 /** Bytes of a result without its memory and its matched terms: tags, lengths and numbers. */
 const RESULT_BYTES = 128;
+/** Bytes of a revision without its memory: tags, lengths, number and time. */
+const REVISION_BYTES = 64;
 /** Bytes of the field `truncated`. */
 const FLAG_BYTES = 2;
 
@@ -78,6 +82,22 @@ export function fittingMemories(
       items: memories,
       atMost: (memory) => maxMemoryBytes(memory, namespace),
       bytesOf: (memory) => memoryFieldBytes(memory, namespace),
+      beside,
+    },
+    maxBytes,
+  );
+}
+
+/** How many of the first revisions fit; `beside` is the size of the rest of the response, by that number. */
+export function fittingRevisions(
+  revisions: readonly MemoryRevision[],
+  { namespace, maxBytes, beside }: Room & { readonly beside: (fitted: number) => number },
+): number {
+  return countFitting(
+    {
+      items: revisions,
+      atMost: ({ memory }) => REVISION_BYTES + maxMemoryBytes(memory, namespace),
+      bytesOf: (revision) => fieldBytes(RevisionSchema, fromRevision(revision, namespace)),
       beside,
     },
     maxBytes,

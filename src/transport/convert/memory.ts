@@ -1,5 +1,6 @@
 import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type ListMemoryRevisionsResponse_RevisionSchema,
   Memory_Embedding_State,
   Memory_Kind,
   Memory_State,
@@ -21,6 +22,7 @@ import {
   type OnDuplicate,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import type { MemoryRevision, RevisedMemory } from "../../domain/memory/revision.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import { MAX_JSON_BYTES } from "../bounds/limits.ts";
 import {
@@ -102,7 +104,7 @@ export function fromMemory(memory: Memory, namespace: string): MemoryFields {
 }
 
 /** The exported fields of a memory: equal content gives equal bytes, on every server. */
-export function exportedMemory(memory: Memory): MemoryFields {
+export function exportedMemory(memory: RevisedMemory): MemoryFields {
   return {
     id: memory.id,
     text: memory.text,
@@ -146,6 +148,17 @@ export function fromStoredMemory(
     ...fromMemory(memory, namespace),
     accessCount: BigInt(memory.access?.accessCount ?? 0),
     ...defined({ lastAccessTime: fromMs(memory.access?.lastAccessTime) }),
+  };
+}
+
+export function fromRevision(
+  { number, replaceTime, memory }: MemoryRevision,
+  namespace: string,
+): MessageInitShape<typeof ListMemoryRevisionsResponse_RevisionSchema> {
+  return {
+    number,
+    memory: { ...exportedMemory(memory), namespace },
+    ...defined({ replaceTime: fromMs(replaceTime) }),
   };
 }
 

@@ -8,6 +8,7 @@ import { filterCases } from "./filter.ts";
 import { isolationCases } from "./isolation.ts";
 import { purgeCases } from "./purge.ts";
 import { readerCases } from "./reader.ts";
+import { revisionCases } from "./revisions.ts";
 import { searchCases } from "./search.ts";
 import { transferCases } from "./transfer.ts";
 import { vectorCases } from "./vectors.ts";
@@ -22,7 +23,7 @@ import { supersessionCases } from "./writer/supersession.ts";
 
 /**
  * The contract of the memory ports. `open` returns a store for vectors of
- * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
+ * VECTOR_DIMENSION that keeps MAX_REVISIONS; it may hold data of others, for each test works in a scope of its own.
  */
 export function memoriesContract(name: string, open: () => Promise<StoreUnderTest<Memories>>): void {
   describe(`Memories, ${name}`, () => {
@@ -35,6 +36,7 @@ export function memoriesContract(name: string, open: () => Promise<StoreUnderTes
     describe("a supersession", () => supersessionCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a replacement", () => replaceCases(subject));
+    describe("a revision", () => revisionCases(subject));
     describe("a deletion", () => deleteCases(subject));
     describe("a retried request", () => idempotencyCases(subject));
     describe("a purge", () => purgeCases(subject));

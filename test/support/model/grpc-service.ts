@@ -28,6 +28,7 @@ import {
   MemorySchema,
   SearchMemoriesRequest_Mode as Mode,
   OnDuplicate,
+  ListMemoryRevisionsResponse_RevisionSchema as RevisionSchema,
   Memory_State as State,
 } from "#gen/recollect/v1/memory_pb.js";
 import type { GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
@@ -88,6 +89,19 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         ...request,
       });
       return plain(shown(made.memory));
+    }
+    case "restore": {
+      const { id, revision } = input;
+      return plain(shown((await memory.restoreMemory({ namespace, id, revision, etag, ...request })).memory));
+    }
+    case "revisions": {
+      const { id, pageSize } = input;
+      return plain(
+        await pagesOf(async (pageToken) => {
+          const page = await memory.listMemoryRevisions({ namespace, id, pageSize, pageToken });
+          return [page.revisions.map((one) => toJson(RevisionSchema, one)), page.nextPageToken];
+        }),
+      );
     }
     case "delete":
       await memory.deleteMemory({ namespace, id: input.id, etag, ...request });
@@ -318,7 +332,12 @@ export async function currentEtag(clients: Clients, input: OperationInput): Prom
     if (input.op === "deleteEntry") {
       return (await clients.cache.getCacheEntry({ namespace, id: entryId(input) })).entry?.etag ?? "";
     }
-    const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
+    const id =
+      input.op === "update"
+        ? input.patch.id
+        : input.op === "delete" || input.op === "restore"
+          ? input.id
+          : "";
     return (await clients.memory.getMemory({ namespace, id })).memory?.etag ?? "";
   } catch (error) {
     toRefusal(error);

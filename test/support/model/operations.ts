@@ -98,6 +98,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly etag: Etag;
       readonly request: boolean;
     }
+  | {
+      readonly op: "restore";
+      readonly id: string;
+      readonly revision: number;
+      readonly etag: Etag;
+      readonly request: boolean;
+    }
+  | { readonly op: "revisions"; readonly id: string; readonly pageSize: number }
   | { readonly op: "delete"; readonly id: string; readonly etag: Etag; readonly request: boolean }
   | {
       readonly op: "purge";
@@ -467,7 +475,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      2,
+      3,
       fc.record({
         op: op("create"),
         at,
@@ -553,6 +561,14 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         },
       ),
     ],
+    [
+      6,
+      fc.record({
+        ...{ op: op("restore"), at, id, etag, request },
+        revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+      }),
+    ],
+    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [

@@ -13,9 +13,12 @@ export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "nam
  * the same contracts. Expired ones are never swept from it, so its counts of what a namespace holds are the most
  * that a store may answer.
  */
-export function referenceStores(universe: Universe = emptyUniverse()): Stores {
+export function referenceStores(
+  universe: Universe = emptyUniverse(),
+  { maxRevisions }: { readonly maxRevisions?: number } = {},
+): Stores {
   return {
-    memories: referenceMemories(universe),
+    memories: referenceMemories(universe, maxRevisions),
     cache: referenceCacheStore(universe),
     cachePolicies: referenceCachePolicyStore(universe),
     namespaces: referenceNamespaceStore(universe),

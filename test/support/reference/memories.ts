@@ -9,13 +9,13 @@ import {
   mergeDuplicate,
 } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
-import {
-  type AccessStatistics,
-  isExpired,
-  type Memory,
-  type StoredMemory,
-} from "../../../src/domain/memory/memory.ts";
+import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
+import {
+  DEFAULT_MAX_REVISIONS,
+  type MemoryRevision,
+  revisedMemory,
+} from "../../../src/domain/memory/revision.ts";
 import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
 import { notActive, superseded } from "../../../src/domain/memory/supersession.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -59,7 +59,8 @@ interface RecordedBatch {
 }
 
 /** The reference implementation of Memories, as simple as possible: full scans of lists. */
-export function referenceMemories(universe: Universe): Memories {
+export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX_REVISIONS): Memories {
+  const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
   const memoriesIn = (scope: NamespaceKey): readonly ReferenceMemory[] =>
     universe.worlds.get(worldKeyOf(scope))?.memories ?? [];
   const live = (scope: NamespaceKey, now: number): readonly ReferenceMemory[] =>
@@ -94,7 +95,7 @@ export function referenceMemories(universe: Universe): Memories {
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
-      duplicate.memory = memory;
+      if (memory !== duplicate.memory) replaceWith(duplicate, memory);
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
@@ -123,7 +124,7 @@ export function referenceMemories(universe: Universe): Memories {
     }
     for (const one of live(scope, now)) {
       const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
-      if (isReplaced) one.memory = superseded(one.memory, id, now);
+      if (isReplaced) replaceWith(one, superseded(one.memory, id, now));
     }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
@@ -152,11 +153,14 @@ export function referenceMemories(universe: Universe): Memories {
     scope: NamespaceKey,
     item: Replacement,
     sessionPosition: number,
-    access?: AccessStatistics,
+    { access, revisions }: Pick<ReferenceMemory, "access" | "revisions"> = {
+      access: undefined,
+      revisions: [],
+    },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
     const { duplicateKey, textKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access };
+    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -216,9 +220,11 @@ export function referenceMemories(universe: Universe): Memories {
           options,
           () => {
             if (current.etag !== expectedEtag) throw changed(id);
+            const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
             const { sessionPosition, access } = current;
-            return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
+            const kept = { access, revisions: withRevision(replaced, replacement.memory) };
+            return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,
         );
@@ -312,8 +318,18 @@ export function referenceMemories(universe: Universe): Memories {
           .map(({ memory }) => memory)
           .sort((a, b) => byTime(b, a))
           .filter((memory) => after === undefined || byTime(memory, after) < 0);
-        const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+      },
+    },
+    revisions: {
+      list: async (scope, id, { before = Infinity, limit, maxBytes, now }) => {
+        const one = live(scope, now).find(({ memory }) => memory.id === id);
+        if (one === undefined) return undefined;
+        const found = one.revisions
+          .filter(({ number }) => number < before && number > one.revisions.length - maxRevisions)
+          .toReversed();
+        const page = withinBytes(found.slice(0, limit), ({ memory }) => sizeOf(memory), maxBytes);
+        return { revisions: page, more: page.length < found.length };
       },
     },
     importer: {
@@ -325,6 +341,19 @@ export function referenceMemories(universe: Universe): Memories {
       },
     },
   };
+}
+
+/** Keeps all: the store says how many of them can be read. */
+function withRevision(replaced: ReferenceMemory | undefined, by: Memory): readonly MemoryRevision[] {
+  if (replaced === undefined) return [];
+  const number = replaced.revisions.length + 1;
+  const memory = revisedMemory(replaced.memory);
+  return [...replaced.revisions, { number, replaceTime: by.updateTime, memory }];
+}
+
+function replaceWith(one: ReferenceMemory, memory: Memory): void {
+  one.revisions = withRevision(one, memory);
+  one.memory = memory;
 }
 
 function stored({ memory, access }: ReferenceMemory): StoredMemory {

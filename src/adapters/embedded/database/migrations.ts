@@ -145,8 +145,21 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
-/** The additions of format 6: memories with a history. */
+/** The additions of format 6: the history of memories. */
 const FORMAT_6 = `
+-- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
+ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- What memories were before their changes. By id, because a replaced memory gets a new row.
+CREATE TABLE memory_revision (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  replace_time INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, id, number)
+) STRICT;
+
 -- See textKey; empty for memories of earlier formats, which are found by it once they are updated. The index contains what
 -- may be recalled.
 ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';

@@ -11,6 +11,7 @@ import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
+import { EmbeddedMemoryRevisions, RevisionRows } from "./revisions.ts";
 import { MemoryRowWriter } from "./row-writer.ts";
 import { MemoryRows } from "./rows.ts";
 import { EmbeddedCandidateSearch } from "./search.ts";
@@ -28,6 +29,8 @@ export interface EmbeddedMemoriesOptions {
   readonly damage: Damage;
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   readonly log: Log;
 }
 
@@ -39,7 +42,8 @@ export function openMemories(options: EmbeddedMemoriesOptions): Memories & Dispo
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
-  const rowWriter = new MemoryRowWriter({ ...options, accessCounts });
+  const revisionRows = new RevisionRows(database, options.maxRevisions);
+  const rowWriter = new MemoryRowWriter({ ...options, accessCounts, revisionRows });
   const positions = new SessionPositions(database);
   const parts = { ...options, accessCounts, rows, rowWriter, positions };
   const reader = new EmbeddedMemoryReader(parts);
@@ -52,6 +56,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): Memories & Dispo
     accessCounts,
     exporter: reader,
     importer: writer,
+    revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };
 }

@@ -20,7 +20,7 @@ import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
-import { accessOf, isStored, recordIn } from "./rows.ts";
+import { isStored, recordIn } from "./rows.ts";
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
@@ -87,22 +87,16 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter, accessCounts } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter } = this.#parts;
     const { now, request } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
-      const removed = rowWriter.removeRow(row);
-      const inserted = rowWriter.insert(namespaceId, replacement, current.sessionPosition, now);
-      const access = accessOf(row);
-      if (access !== undefined) accessCounts.write(namespaceId, id, access);
+      const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
-      return {
-        result: withAccess(inserted.memory, current.access),
-        afterCommit: () => runAll([removed, inserted.afterCommit]),
-      };
+      return { result: withAccess(memory, current.access), afterCommit };
     });
   }
 

@@ -12,6 +12,7 @@ import { FilteredMemories } from "./filtered-memories.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
 import { MemoryReads, walkingSource } from "./reads.ts";
+import { RedisMemoryRevisions } from "./revisions.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
@@ -24,6 +25,8 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
   /** Called when a write of this process has left a memory pending. */
@@ -40,8 +43,19 @@ export interface RedisMemories extends Memories, AsyncDisposable {
 export function openMemories(
   client: RedisClient,
   namespaces: Namespaces,
-  { model, pack = packRecord, indexes, vectors, sweeper, missing, onPending, log }: RedisMemoriesOptions,
+  options: RedisMemoriesOptions,
 ): RedisMemories {
+  const {
+    model,
+    pack = packRecord,
+    indexes,
+    vectors,
+    sweeper,
+    maxRevisions,
+    missing,
+    onPending,
+    log,
+  } = options;
   const accessCounts = new MemoryAccesses(namespaces, log);
   const pages = new MemoryPages(namespaces, model, accessCounts);
   const walk = new MemoryWalk(namespaces, pages, model);
@@ -56,6 +70,7 @@ export function openMemories(
     pack,
     accesses: accessCounts,
     reads,
+    maxRevisions,
     onWritten: (scope, { now, isPending }) => {
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
@@ -80,6 +95,7 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
+    revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
       for (const cache of [accessCounts, pages, counters]) cache.clear();
     },

@@ -110,8 +110,9 @@ local function remove_duplicate(id, dup, same_text)
   if same_text then redis.call('ZREM', duplicates, same_text .. dup:sub(-18 - #id)) end
 end
 
--- Writes a new memory. `position`: in its session, 0 without one.
-local function write_memory(changes, memory, generation, position, now)
+-- Writes a memory. `position`: in its session, 0 without one. `revision`: the number of the one that it replaces; nil for a new
+-- memory.
+local function write_memory(changes, memory, generation, position, now, revision)
   local fields = {
     'tok', memory.tok, 'terms', memory.terms, 'created', memory.created, 'importance', memory.importance,
     'rec', memory.rec, 'emb', memory.emb, 'etag', memory.etag, 'pos', string.format('%d', position),
@@ -127,6 +128,7 @@ local function write_memory(changes, memory, generation, position, now)
   set('expire', memory.expire)
   set('dup', memory.dup)
   set('text', memory.same_text)
+  set('rev', revision or '')
   set('v' .. generation, memory.vector)
   -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
@@ -142,11 +144,12 @@ local function write_memory(changes, memory, generation, position, now)
 end
 
 -- Merges a duplicate into an existing memory: see mergeDuplicate. Its terms, vectors and counted tokens do not change.
-local function merge_memory(changes, merged)
+-- `revision`: the number of the one that the merged memory replaces.
+local function merge_memory(changes, merged, revision)
   local key, member = memory_prefix .. merged.id, namespace_id .. '/' .. merged.id
   local created, event, importance = unpack(redis.call('HMGET', key, 'created', 'event', 'importance'))
   local fields = {
-    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag,
+    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag, 'rev', revision,
     'facts', created .. ' ' .. (event or '') .. ' ' .. importance .. ' ' .. merged.expire,
   }
   if merged.expire ~= '' then
@@ -161,13 +164,14 @@ local function merge_memory(changes, merged)
   changes.made = changes.made + 1
 end
 
--- Writes a superseded memory: see superseded in supersession.ts. Its terms and vectors do not change.
-local function supersede_memory(changes, memory)
+-- Writes a superseded memory: see superseded in supersession.ts. Its terms and vectors do not change. `revision`: the number of
+-- the one that it replaces.
+local function supersede_memory(changes, memory, revision)
   local key = memory_prefix .. memory.id
   local tok, dup, same_text = unpack(redis.call('HMGET', key, 'tok', 'dup', 'text'))
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
-  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag)
+  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision)
   if dup then
     redis.call('HDEL', key, 'dup', 'text')
     remove_duplicate(memory.id, dup, same_text)
@@ -193,9 +197,10 @@ local function take_memory(changes, id)
   return true
 end
 
--- Deletes a memory. False when it does not exist.
+-- Deletes a memory, with its accesses and revisions. False when it does not exist.
 local function remove_memory(changes, id)
   redis.call('HDEL', access_counts, id)
   redis.call('ZREM', last_accesses, id)
+  redis.call('DEL', revisions_prefix .. id)
   return take_memory(changes, id)
 end

@@ -30,6 +30,7 @@ export const MEMORY = defineLibrary({
   keys: [
     ...(["meta", "counters", "memoryPrefix", "memoryOrder", "duplicates", "sizes"] as const),
     ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
+    "revisionsPrefix",
     ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
   ],
   arguments: ["namespaceId"],
@@ -50,6 +51,7 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
     sessionPrefix: namespace.session(""),
     accessCounts: namespace.accessCounts,
     lastAccesses: namespace.lastAccesses,
+    revisionsPrefix: namespace.revisions(""),
     ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
   };
 }
@@ -57,14 +59,14 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "sameText", "expire", "session", "pending"] as const),
+  ...(["dup", "sameText", "expire", "session", "pending", "updated"] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
 
 export function memoryInput(namespaceId: string, item: Replacement, pack: PackRecord): MemoryInput {
   const { sessionPosition: _given, embedding, ...record } = item.memory;
-  const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
+  const { id, sessionId, createTime, updateTime, eventTime, expireTime, importance, state, etag } = record;
   return {
     id,
     tok: memoryTokens(namespaceId, item.memory).join(","),
@@ -81,6 +83,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
+    updated: updateTime,
   };
 }
 
@@ -91,7 +94,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -100,7 +103,7 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */

@@ -46,6 +46,8 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called after a write. `isPending`: it has added pending memories. */
   readonly onWritten: (
     scope: NamespaceKey,
@@ -138,6 +140,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             request: namespace.request(request?.key ?? ""),
             now,
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             countBefore: step.before.length,
             mayHaveUncounted: mayHaveUncounted ? 1 : 0,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
@@ -249,6 +252,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             request: namespace.request(request?.key ?? ""),
             now,
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             expectedEtag,
             memories: [memoryInput(namespace.namespaceId, written, this.#options.pack)],
           };

@@ -2029,11 +2029,19 @@ export declare type ListMemoryRevisionsRequest = Message<"recollect.v1.ListMemor
   pageSize: number;
 
   /**
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the page before; page_size and max_answer_bytes may differ.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 2 MiB. The page ends before the revision with which it
+   * would take more, but holds at least one.
+   *
+   * @generated from field: int32 max_answer_bytes = 5;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -2083,7 +2091,7 @@ export declare type ListMemoryRevisionsResponse_Revision = Message<"recollect.v1
   number: number;
 
   /**
-   * The memory as it was.
+   * The memory as it was, without `embedding` and access statistics.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
@@ -2863,7 +2871,8 @@ export declare const MemoryService: GenService<{
    * That is a correction: it is a new revision itself, and a memory that replaced this one stays as it is.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND or REVISION_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with
-   * MEMORY_ALREADY_ACTIVE when no revision is named and it is ACTIVE.
+   * MEMORY_ALREADY_ACTIVE when no revision is named and it is ACTIVE; INVALID_ARGUMENT with REQUEST_INVALID when the
+   * expire_time of the revision has passed.
    *
    * @generated from rpc recollect.v1.MemoryService.RestoreMemory
    */
