@@ -46,6 +46,7 @@ const ON_REDIS = [
   "limits",
   "local-embedder",
   "memory-changes",
+  "memory-history",
   "memory-service",
   "memory-transfer",
   "random-operations",

@@ -68,6 +68,7 @@ export function redisSandbox(
         },
         log,
       });
+      await memories.openHistory();
       const cache = new RedisCacheStore(client, namespaces, {
         model,
         indexes: names,

@@ -78,12 +78,15 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       await keeper.open();
     },
     onServed: () => {
+      // Never rejects: what fails is retried in the background.
+      void memories.openHistory();
       pendingAdded.notify();
       sweeper.afterDeletion();
       for (const listener of replacedListeners) listener();
     },
   });
   model.verifyBy(verify);
+  await memories.openHistory();
   const owned = opening.move();
   const maxEntries = options.maxEmbeddings ?? MAX_EMBEDDINGS;
   return {

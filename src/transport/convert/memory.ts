@@ -1,4 +1,5 @@
 import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type ListMemoryRevisionsResponse_RevisionSchema,
   Memory_Embedding_State,
@@ -204,6 +205,11 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
       pinned: filter.pinned,
     }),
   };
+}
+
+/** The filter of a read as of a time; without one, as of now. Any time may be asked for, also one to come. */
+export function toFilterAsOf(filter: ProtoFilter | undefined, asOf: Timestamp | undefined): MemoryFilter {
+  return { ...toFilter(filter), ...defined({ asOf: toMs(asOf, "as_of") }) };
 }
 
 /** Throws REQUEST_INVALID for an empty condition. */

@@ -5,7 +5,9 @@ import { accessCases } from "./access-counts.ts";
 import { durabilityCases } from "./durability.ts";
 import { expiryCases } from "./expiry.ts";
 import { filterCases } from "./filter.ts";
+import { historyCases } from "./history.ts";
 import { isolationCases } from "./isolation.ts";
+import { neighborCases } from "./neighbors.ts";
 import { purgeCases } from "./purge.ts";
 import { readerCases } from "./reader.ts";
 import { revisionCases } from "./revisions.ts";
@@ -30,6 +32,8 @@ export function memoriesContract(name: string, open: () => Promise<StoreUnderTes
     const subject = useStore(open);
     describe("a read", () => readerCases(subject));
     describe("a filter", () => filterCases(subject));
+    describe("the past", () => historyCases(subject));
+    describe("neighbours", () => neighborCases(subject));
     describe("a write", () => createCases(subject));
     describe("a duplicate", () => duplicateCases(subject));
     describe("a recall loop", () => recallLoopCases(subject));

@@ -126,13 +126,15 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       const filter = filterInit(input.filter);
       return plain(
         await pagesOf(async (pageToken) => {
-          const page = await memory.listMemories({ namespace, filter, pageSize: input.pageSize, pageToken });
+          const { pageSize } = input;
+          const request = { namespace, filter, pageSize, pageToken, ...asOfInit(input.filter) };
+          const page = await memory.listMemories(request);
           return [page.memories.map(shown), page.nextPageToken];
         }),
       );
     }
     case "search": {
-      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = input;
+      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight, neighbors } = input;
       const { results } = await memory.searchMemories({
         namespace,
         query: {
@@ -143,13 +145,16 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         limit,
         recencyWeight,
         importanceWeight,
+        neighbors,
+        ...asOfInit(filter),
         explain: true,
         ...(minSimilarity === undefined ? {} : { minSimilarity }),
       });
       return {
         kind: "search",
-        found: results.map(({ memory: found, score, similarity, explanation }) => ({
+        found: results.map(({ memory: found, score, similarity, explanation, neighbors: beside }) => ({
           memory: shown(found),
+          neighbors: beside.map(shown),
           id: found?.id ?? "",
           score,
           ...(similarity === undefined ? {} : { similarity }),
@@ -416,6 +421,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata,
     eventTime,
     validFrom,
+    validUntil,
     ttlMs,
     expireTime,
     state: _,
@@ -433,6 +439,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata: metadata as ProtoJsonObject,
     ...time("eventTime", eventTime),
     ...time("validFrom", validFrom),
+    ...time("validUntil", validUntil),
     ...(ttlMs === undefined ? {} : { expiration: { case: "ttl", value: durationFromMs(ttlMs) } }),
     ...(expireTime === undefined
       ? {}
@@ -467,6 +474,7 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     createTime,
     eventTime,
     lastAccessTime,
+    asOf: _beside,
     ...same
   } = filter;
   const lists = { tagsAny, tagsAll, tagsNone };
@@ -485,6 +493,10 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     ...range("lastAccessTime", lastAccessTime),
     ...(metadata === undefined ? {} : { metadata: objectOf(metadata) as ProtoJsonObject }),
   };
+}
+
+function asOfInit({ asOf }: MemoryFilter) {
+  return asOf === undefined ? {} : { asOf: timestampFromMs(asOf) };
 }
 
 /** The object that has exactly these scalars; see metadataTokens. */

@@ -35,6 +35,7 @@ import {
   type StoredMemory,
   textKey,
 } from "../../../src/domain/memory/memory.ts";
+import { neighborFilter } from "../../../src/domain/memory/neighbors.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
 import { recalledSince } from "../../../src/domain/memory/recall-loop.ts";
 import { type RevisedMemory, revisedMemory } from "../../../src/domain/memory/revision.ts";
@@ -666,11 +667,23 @@ async function search(
   const ids = ranked.map(({ candidate }) => candidate.id);
   const memories = await stores.memories.reader.get(scope, ids, now);
   const vectors = await stores.memories.search.vectors(scope, ids);
+  const beside =
+    input.neighbors === 0
+      ? []
+      : await stores.memories.reader.neighbors(scope, ids, {
+          ...{
+            filter: neighborFilter(filter),
+            count: input.neighbors,
+            maxBytes: Number.MAX_SAFE_INTEGER,
+            now,
+          },
+        });
   const scored = ranked.map(({ candidate, score }, index): Scored => {
     const [memory, own] = [memories[index], vectors[index]];
     if (memory === undefined) throw new Error(`memory ${candidate.id} was found and is not there`);
     return {
       memory: shownMemory(memory, scope.namespace),
+      neighbors: (beside[index] ?? []).map((one) => shownMemory(one, scope.namespace)),
       id: candidate.id,
       score,
       ...(wanted === undefined || own === undefined ? {} : { similarity: dot(wanted, own) }),

@@ -10,6 +10,7 @@ import {
 } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
+import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
 import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
 import {
   DEFAULT_MAX_REVISIONS,
@@ -172,6 +173,32 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
       exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
 
       get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+      neighbors: async (scope, ids, { filter, count, maxBytes, now }) => {
+        const lists = ids.map((id) => {
+          const { sessionId = "", sessionPosition = 0 } =
+            memoriesIn(scope).find(({ memory }) => memory.id === id)?.memory ?? {};
+          if (sessionId === "") return [];
+          const session = memoriesIn(scope)
+            .map(stored)
+            .filter((one) => one.sessionId === sessionId)
+            .sort((a, b) => a.sessionPosition - b.sessionPosition);
+          const passes = (one: StoredMemory): boolean => matchesFilter(one, filter, now);
+          const before = session.filter((one) => one.sessionPosition < sessionPosition);
+          const after = session.filter((one) => one.sessionPosition > sessionPosition);
+          return [
+            ...before.slice(-NEIGHBOR_REACH).filter(passes).slice(-count),
+            ...after.slice(0, NEIGHBOR_REACH).filter(passes).slice(0, count),
+          ];
+        });
+        const read = new Map<string, number>();
+        const bytes = (): number => [...read.values()].reduce((sum, size) => sum + size, 0);
+        return lists.filter((list, at) => {
+          if (at > 0 && bytes() >= maxBytes) return false;
+          for (const one of list) read.set(one.id, Buffer.byteLength(JSON.stringify(one)));
+          return true;
+        });
+      },
 
       list: async (scope, { filter, after, limit, now }) =>
         passing(scope, filter, now)

@@ -147,6 +147,17 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
 
 /** The additions of format 6: the history of memories. */
 const FORMAT_6 = `
+-- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
+-- record is left to those who read it.
+ALTER TABLE memory ADD COLUMN ended INTEGER;
+ALTER TABLE memory ADD COLUMN valid_from INTEGER;
+ALTER TABLE memory ADD COLUMN valid_until INTEGER;
+UPDATE memory SET
+  ended = CASE state WHEN 'ACTIVE' THEN NULL ELSE json_extract(substr(record, 9), '$.updateTime') END,
+  valid_from = json_extract(substr(record, 9), '$.validFrom'),
+  valid_until = json_extract(substr(record, 9), '$.validUntil')
+  WHERE json_valid(substr(record, 9));
+
 -- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
 ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 

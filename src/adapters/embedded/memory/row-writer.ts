@@ -1,5 +1,5 @@
 import { metadataTokens } from "../../../domain/memory/filter.ts";
-import type { Memory } from "../../../domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import { encodeRecord, encodeVector } from "../database/checksums.ts";
@@ -112,9 +112,10 @@ export class MemoryRowWriter {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
-      "UPDATE memory SET record = ?, state = ?, expire_time = ?, revision = ? WHERE row = ?",
+      "UPDATE memory SET record = ?, state = ?, ended = ?, expire_time = ?, revision = ? WHERE row = ?",
       encodeRecord(memory),
       memory.state,
+      endedTime(memory) ?? null,
       memory.expireTime ?? null,
       this.#parts.revisionRows.keep(row, memory.updateTime),
       number,
@@ -167,9 +168,9 @@ export class MemoryRowWriter {
   ): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
-         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, text_key,
-         term_count, revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, ended, valid_from,
+         valid_until, duplicate_key, text_key, term_count, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -185,6 +186,9 @@ export class MemoryRowWriter {
       memory.createTime,
       memory.eventTime ?? null,
       memory.expireTime ?? null,
+      endedTime(memory) ?? null,
+      memory.validFrom ?? null,
+      memory.validUntil ?? null,
       duplicateKey,
       textKey,
       terms.length,

@@ -9,6 +9,7 @@ import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { MemoryAccesses } from "./access-counts.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
+import { HistoryFields } from "./history-fields.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
 import { MemoryReads, walkingSource } from "./reads.ts";
@@ -36,6 +37,8 @@ export interface RedisMemoriesOptions {
 
 /** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
+  /** Prepares the store for `as_of`, at the start and when it was replaced: see HistoryFields. */
+  openHistory(): Promise<void>;
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;
 }
@@ -63,7 +66,10 @@ export function openMemories(
   const sweep = (scope: NamespaceKey, now: number): Promise<void> =>
     sweeper.sweepExpired(namespaces.partition(scope), now);
   const otherwise = walkingSource(pages);
-  const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
+  const history = new HistoryFields({ client, namespaces, pages, indexes, log });
+  const hasHistory = (scope: NamespaceKey): boolean => history.isReady(scope);
+  const shared = { indexes, counters, sweep, missing, hasHistory };
+  const filtered = new FilteredMemories(namespaces, pages, { ...shared, otherwise });
   const reads = new MemoryReads(namespaces, pages, filtered);
   const writes = new MemoryWrites(namespaces, {
     model,
@@ -80,11 +86,8 @@ export function openMemories(
     client,
     namespaces,
     model,
-    indexes,
     vectors,
-    counters,
-    sweep,
-    missing,
+    ...shared,
     walk: (scope, query, now) => walk.search(scope, query, now),
   });
   return {
@@ -95,10 +98,14 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
+    openHistory: () => history.open(),
     revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
-      for (const cache of [accessCounts, pages, counters]) cache.clear();
+      for (const cache of [accessCounts, pages, counters, history]) cache.clear();
     },
-    [Symbol.asyncDispose]: () => accessCounts[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await history[Symbol.asyncDispose]();
+      await accessCounts[Symbol.asyncDispose]();
+    },
   };
 }

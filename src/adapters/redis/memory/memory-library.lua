@@ -110,6 +110,24 @@ local function remove_duplicate(id, dup, same_text)
   if same_text then redis.call('ZREM', duplicates, same_text .. dup:sub(-18 - #id)) end
 end
 
+-- The fields that as_of filters by: see historyInput in rows.ts. Absent ones are not written, because the index refuses an
+-- empty number.
+local function history_of(memory)
+  local fields = {}
+  for field, value in pairs({ ended = memory.ended, from = memory.valid_from, ['until'] = memory.valid_until }) do
+    if value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+  end
+  return fields
+end
+
+local function set_history(key, memory)
+  local fields = history_of(memory)
+  if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
+end
+
 -- Writes a memory. `position`: in its session, 0 without one. `revision`: the number of the one that it replaces; nil for a new
 -- memory.
 local function write_memory(changes, memory, generation, position, now, revision)
@@ -129,6 +147,7 @@ local function write_memory(changes, memory, generation, position, now, revision
   set('dup', memory.dup)
   set('text', memory.same_text)
   set('rev', revision or '')
+  for _, value in ipairs(history_of(memory)) do fields[#fields + 1] = value end
   set('v' .. generation, memory.vector)
   -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
@@ -171,7 +190,8 @@ local function supersede_memory(changes, memory, revision)
   local tok, dup, same_text = unpack(redis.call('HMGET', key, 'tok', 'dup', 'text'))
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
-  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision)
+  local state = { 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision, 'ended', memory.ended }
+  redis.call('HSET', key, unpack(state))
   if dup then
     redis.call('HDEL', key, 'dup', 'text')
     remove_duplicate(memory.id, dup, same_text)

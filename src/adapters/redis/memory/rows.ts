@@ -2,6 +2,7 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
+  endedTime,
   type Memory,
   type MemoryEmbedding,
   type StoredMemory,
@@ -56,10 +57,18 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
   };
 }
 
+/** What `as_of` filters by, beside the create time; an absent time is empty. The hash has them as `ended`, `from` and `until`. */
+export const HISTORY_FIELDS = ["ended", "validFrom", "validUntil"] as const;
+
+export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FIELDS)[number], Argument>> {
+  const { validFrom = "", validUntil = "" } = memory;
+  return { ended: endedTime(memory) ?? "", validFrom, validUntil };
+}
+
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "sameText", "expire", "session", "pending", "updated"] as const),
+  ...(["dup", "sameText", "expire", "session", "pending", "updated", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -84,6 +93,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
     updated: updateTime,
+    ...historyInput(item.memory),
   };
 }
 
@@ -94,7 +104,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated", "ended"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -103,7 +113,8 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime };
+  const ended = endedTime(memory) ?? "";
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime, ended };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */

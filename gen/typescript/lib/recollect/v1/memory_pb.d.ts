@@ -1327,7 +1327,7 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * How many memories before and after each result to return with it, 0 to 5: those of its session, by position, that have a
-   * state, user and agent of `filter`. They do not count as accessed.
+   * state, user and agent of `filter`, of the 50 nearest on each side. They do not count as accessed.
    *
    * @generated from field: int32 neighbors = 10;
    */
@@ -1360,7 +1360,8 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first result is always returned, even when it
-   * alone takes more; the last ones are left out when they do not fit, and `truncated` is true.
+   * alone takes more, without neighbours that do not fit; the last ones are left out when they do not fit with their
+   * neighbours. Then `truncated` is true.
    *
    * @generated from field: int32 max_answer_bytes = 14;
    */
@@ -1486,8 +1487,8 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
   plan?: SearchPlan | undefined;
 
   /**
-   * True when the last results were left out because the response would take more than `max_answer_bytes`. They do not
-   * count as accessed.
+   * True when the last results, or the neighbours of the only one, were left out because the response would take more than
+   * `max_answer_bytes`. Results that were left out do not count as accessed.
    *
    * @generated from field: bool truncated = 4;
    */
