@@ -55,6 +55,7 @@ const ON_REDIS = [
   "revisions",
   "transport/overload",
   "watch-memories",
+  "write-guards",
   "limits-without-rule",
 ];
 

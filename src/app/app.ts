@@ -177,6 +177,7 @@ async function compose(
       memories: backend.memories,
       namespaces: backend.namespaces,
       sleep: overrides.watchSleep ?? sleep,
+      writeGuards: () => reloading.config().writeGuards,
     },
     cache: {
       ...ports,

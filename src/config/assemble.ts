@@ -3,7 +3,8 @@ import type { Settled } from "./derive.ts";
 
 const MIB = 1024 * 1024;
 const SECOND = 1000;
-const HOUR = 3600 * SECOND;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** Assembles the Config from the values of the settings, converting units. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares an object
@@ -59,6 +60,10 @@ export function assemble(
       batchSize: values.embeddingBatchSize,
       maxRetries: values.embeddingMaxRetries,
       timeoutMs: values.embeddingTimeout * SECOND,
+    },
+    writeGuards: {
+      secrets: upper(values.memorySecrets),
+      recallLoopMs: values.memoryRecallLoopMinutes * MINUTE,
     },
     cache: {
       enabled: values.cacheEnabled,

@@ -68,6 +68,12 @@ export interface Config {
     readonly maxRetries: number;
     readonly timeoutMs: number;
   };
+  /** What writes of memories do: see domain/memory/write-guard.ts. */
+  readonly writeGuards: {
+    readonly secrets: Uppercase<Values["memorySecrets"]>;
+    /** 0: off. */
+    readonly recallLoopMs: number;
+  };
   readonly cache: {
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["cacheStrategy"]>;

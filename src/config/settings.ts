@@ -18,6 +18,7 @@ export const SECTIONS = {
   Memory: MEMORY,
   Redis: REDIS,
   Embedding: EMBEDDING,
+  Memories: MEMORY,
   Cache: CACHE,
   Compaction: COMPACTION,
 } as const;
@@ -31,6 +32,7 @@ export const SETTINGS = {
   ...MEMORY,
   ...REDIS,
   ...EMBEDDING,
+  ...MEMORY,
   ...CACHE,
   ...COMPACTION,
 } as const satisfies Record<string, Setting>;

@@ -379,9 +379,14 @@ export async function currentEtag(clients: Clients, input: OperationInput): Prom
 /** The answer for a stored memory, or for its duplicate. */
 function steps(
   memory: Memory | undefined,
-  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
+  {
+    duplicate,
+    differs,
+    recallLoop,
+  }: { readonly duplicate: boolean; readonly differs: readonly string[]; readonly recallLoop: boolean },
 ): object {
-  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
+  if (!duplicate) return { created: shown(memory), ...(recallLoop ? { recallLoop } : {}) };
+  return { duplicate: shown(memory), differs, ...(recallLoop ? { recallLoop } : {}) };
 }
 
 function shown(memory: Memory | undefined): Shown {

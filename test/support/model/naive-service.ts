@@ -34,10 +34,13 @@ import {
   type Memory,
   recordOf,
   type StoredMemory,
+  textKey,
 } from "../../../src/domain/memory/memory.ts";
 import { neighborFilter } from "../../../src/domain/memory/neighbors.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
+import { recalledSince } from "../../../src/domain/memory/recall-loop.ts";
 import { type RevisedMemory, revisedMemory } from "../../../src/domain/memory/revision.ts";
+import { guardContent } from "../../../src/domain/memory/write-guard.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";
 import type { CacheStats } from "../../../src/ports/cache/cache-store.ts";
@@ -540,9 +543,11 @@ async function newMemory(
     return { refusal: invalidField("on_duplicate", "must be ALLOW or unset") };
   }
   const ends = ttlMs === undefined ? expireTime : now + ttlMs;
+  const since = recalledSince(draft, onDuplicate, { now, windowMs: RECALL_LOOP_MS });
   const memory = {
     state: "ACTIVE" as const,
     ...given,
+    ...flagsOf(draft),
     ...(ends === undefined ? {} : { expireTime: ends }),
     createTime: now,
     updateTime: now,
@@ -553,7 +558,16 @@ async function newMemory(
   return {
     ...(withoutVector === true ? withoutIt : ready),
     onDuplicate: supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
+    ...(since === undefined ? {} : { recalledSince: since }),
   };
+}
+
+/** The default of the server. */
+const RECALL_LOOP_MS = 3_600_000;
+
+function flagsOf(content: Pick<Memory, "text" | "metadata">): Pick<Memory, "flags"> {
+  const { flags } = guardContent(content, "FLAG");
+  return flags.length === 0 ? {} : { flags };
 }
 
 type Content = Omit<Memory, "etag" | "sessionPosition" | "embedding">;
@@ -577,6 +591,10 @@ function corrected(
     delete changed[name];
     if (patch[field] === undefined) continue;
     changed[name] = field === "ttlMs" ? updateTime + (patch.ttlMs ?? 0) : patch[field];
+  }
+  if (fields.includes("text") || fields.includes("metadata")) {
+    delete changed["flags"];
+    Object.assign(changed, flagsOf(changed as unknown as Content));
   }
   return changed as unknown as Content;
 }
@@ -618,6 +636,7 @@ async function prepared(context: NaiveContext, content: Content): Promise<NewMem
   return {
     memory,
     duplicateKey: duplicateKey(memory),
+    textKey: textKey(memory),
     onDuplicate: "ALLOW",
     terms: termsOf(indexedText(memory)),
     vector: await embed(context, indexedText(memory)),

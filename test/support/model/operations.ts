@@ -222,7 +222,16 @@ const IDS = Array.from({ length: 16 }, (_, index) => `m${index}`);
 const OFTEN = ["m0", "m1"];
 const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
-const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
+const OBJECTS = [
+  "green tea",
+  "Green  TEA",
+  "coffee",
+  "nuts",
+  "books about tea",
+  "🎉",
+  "the Who",
+  "with password: tea4two!",
+];
 
 const FOLDED_TEXTS = [
   "Ana lives in the Bahnhofstraße",

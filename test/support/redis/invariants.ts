@@ -113,7 +113,11 @@ async function checkMemories(
     const packedFields = ["created", "event", "importance", "expire"].map(text).join(" ");
     expectEqual(`${what}: packedFields`, text("facts"), packedFields);
     if (fields.has("expire")) expected.expiry.set(member, Number(text("expire")));
-    if (fields.has("dup")) duplicates.add(text("dup"));
+    expectEqual(`${what}: keys of duplicates and of recall loops`, fields.has("text"), fields.has("dup"));
+    if (fields.has("dup")) {
+      duplicates.add(text("dup"));
+      duplicates.add(text("text") + text("dup").slice(text("dup").indexOf(":")));
+    }
     if (record.sessionId !== "") {
       const token = tokenOf(namespaceId, "session", record.sessionId);
       const positions = sessions.get(token) ?? new Map<string, number>();

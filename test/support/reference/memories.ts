@@ -4,10 +4,15 @@ import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
 import { type ChangeKind, changesAfter, endOfFeed } from "../../../src/domain/memory/changes.ts";
-import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import {
+  type DifferingField,
+  differingFields,
+  mergeDuplicate,
+} from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
+import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
 import {
   DEFAULT_MAX_REVISIONS,
   type MemoryRevision,
@@ -42,7 +47,12 @@ import {
 
 type Recorded =
   | { readonly kind: "created"; readonly id: string }
-  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | {
+      readonly kind: "duplicate";
+      readonly id: string;
+      readonly differs: readonly DifferingField[];
+      readonly recallLoop?: true;
+    }
   | CreateOutcome;
 
 /** The progress of a request to create. */
@@ -109,6 +119,18 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
         error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
     }
+    const { recalledSince } = item;
+    if (recalledSince !== undefined) {
+      const recalled = live(scope, now)
+        .filter((one) => one.textKey === item.textKey && one.memory.state === "ACTIVE")
+        .sort((a, b) => byTime(b.memory, a.memory))
+        .slice(0, MAX_SAME_TEXTS)
+        .find((one) => isRecalled(one.access, recalledSince));
+      if (recalled !== undefined) {
+        const differs = differingFields(recalled.memory, item.memory);
+        return { kind: "duplicate", memory: stored(recalled), differs, recallLoop: true };
+      }
+    }
     for (const replaced of item.memory.supersedes ?? []) {
       const current = find(scope, replaced, now);
       if (current === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, replaced) };
@@ -157,8 +179,8 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
-    const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access, revisions };
+    const { duplicateKey, textKey, terms, vector } = item;
+    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };

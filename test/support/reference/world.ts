@@ -19,6 +19,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 export interface ReferenceMemory {
   memory: Memory;
   readonly duplicateKey: string;
+  readonly textKey: string;
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;
   access: AccessStatistics | undefined;

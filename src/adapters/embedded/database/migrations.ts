@@ -183,6 +183,12 @@ CREATE TABLE memory_revision (
   record TEXT NOT NULL,
   UNIQUE (namespace_id, id, number)
 ) STRICT;
+
+-- See textKey; empty for memories of earlier formats, which are found by it once they are updated. The index contains what
+-- may be recalled.
+ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX memory_by_text ON memory (namespace_id, text_key, create_time, id)
+  WHERE state = 'ACTIVE' AND text_key <> '';
 `;
 
 interface Migration {

@@ -167,14 +167,14 @@ export class MemoryRowWriter {
   #insertRow(
     namespaceId: number,
     memory: Memory,
-    { duplicateKey, terms }: Replacement,
+    { duplicateKey, textKey, terms }: Replacement,
     revision: number,
   ): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
          session_position, author, importance, pinned, create_time, event_time, expire_time, ended, valid_from,
-         valid_until, duplicate_key, term_count, revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         valid_until, duplicate_key, text_key, term_count, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -194,6 +194,7 @@ export class MemoryRowWriter {
       memory.validFrom ?? null,
       memory.validUntil ?? null,
       duplicateKey,
+      textKey,
       terms.length,
       revision,
     );

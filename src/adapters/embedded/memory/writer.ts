@@ -211,9 +211,9 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     if (memory === undefined || isExpired(memory, now)) {
       return { kind: "refused", error: rows.missing(scope, id) };
     }
-    return item.kind === "duplicate"
-      ? { kind: "duplicate", memory, differs: item.differs ?? [] }
-      : { kind: "created", memory };
+    const { kind, differs = [], recallLoop } = item;
+    if (kind !== "duplicate") return { kind: "created", memory };
+    return { kind, memory, differs, ...(recallLoop === undefined ? {} : { recallLoop }) };
   }
 }
 

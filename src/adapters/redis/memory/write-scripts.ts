@@ -10,6 +10,7 @@ import { MEMORY, MEMORY_FIELDS, ROW, SUPERSEDED_FIELDS } from "./rows.ts";
 type CreateReply =
   | { readonly kind: "replayed"; readonly outcome: string }
   | { readonly kind: "observed"; readonly meets: readonly Reply[] }
+  | { readonly kind: "uncounted" }
   | { readonly kind: "written"; readonly positions: readonly number[] };
 
 export const CREATE = defineNamespaceScript({
@@ -17,14 +18,18 @@ export const CREATE = defineNamespaceScript({
   libraries: [IDEMPOTENCY, REVISIONS, MEMORY, FEED, ROW],
   effect: "writes",
   arguments: [
-    ...(["generation", "countBefore", "outcome"] as const),
-    rows("items", ["itemId", "write", "duplicateKey", "observed", ...MEMORY_FIELDS]),
+    ...(["generation", "countBefore", "outcome", "mayHaveUncounted"] as const),
+    rows("items", [
+      ...(["itemId", "write", "duplicateKey", "recallKey", "recalledSince", "observed"] as const),
+      ...MEMORY_FIELDS,
+    ]),
     rows("superseded", ["observedEtag", ...SUPERSEDED_FIELDS]),
   ],
   reply: orModelChanged((reply): CreateReply => {
     const outcome = replayedOutcome(reply);
     if (outcome !== undefined) return { kind: "replayed", outcome };
     const [word, all] = listOf(reply);
+    if (isText(word, "UNCOUNTED")) return { kind: "uncounted" };
     if (isText(word, "OBSERVED")) return { kind: "observed", meets: listOf(all) };
     return { kind: "written", positions: listOf(all).map(numberOf) };
   }),
