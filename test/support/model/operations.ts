@@ -226,7 +226,6 @@ const OBJECTS = [
   "green tea",
   "Green  TEA",
   "coffee",
-  "nuts",
   "books about tea",
   "🎉",
   "the Who",
