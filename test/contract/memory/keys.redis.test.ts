@@ -59,12 +59,13 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const ending: string[] = [];
       const beginning = `${partition.memories}${namespaceId}:`;
       for (const name of await keysLeft(beginning)) {
-        const [tok, terms, dup, expire] = (await ask(
+        const [tok, terms, dup, sameText, expire] = (await ask(
           "HMGET",
           name,
           "tok",
           "terms",
           "dup",
+          "text",
           "expire",
         )) as string[];
         const words = terms === "" ? [] : (terms ?? "").split(" ");
@@ -72,7 +73,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
         counters.terms += words.length;
         for (const term of new Set(words)) frequencies[term] = (frequencies[term] ?? 0) + 1;
         for (const token of (tok ?? "").split(",").filter(isCounted)) sizes[token] = (sizes[token] ?? 0) + 1;
-        if (dup !== null && dup !== undefined) duplicates.push(dup);
+        if (dup !== null && dup !== undefined) {
+          duplicates.push(dup, `${sameText}${dup.slice(dup.indexOf(":"))}`);
+        }
         if (expire !== null && expire !== undefined)
           ending.push(`${namespaceId}/${name.slice(beginning.length)}`);
       }

@@ -162,6 +162,8 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
+  /** The whole change feed, this many at a time through the ports. */
+  | { readonly op: "changes"; readonly pageSize: number }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -220,7 +222,16 @@ const IDS = Array.from({ length: 16 }, (_, index) => `m${index}`);
 const OFTEN = ["m0", "m1"];
 const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
-const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
+const OBJECTS = [
+  "green tea",
+  "Green  TEA",
+  "coffee",
+  "nuts",
+  "books about tea",
+  "🎉",
+  "the Who",
+  "with password: tea4two!",
+];
 
 const FOLDED_TEXTS = [
   "Ana lives in the Bahnhofstraße",
@@ -584,7 +595,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      6,
+      14,
       fc.record({
         ...{ op: op("restore"), at, id: often, etag, request },
         revision: fc.constantFrom(0, 1, 1, 1, 2, 3),
@@ -659,6 +670,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
+    [2, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

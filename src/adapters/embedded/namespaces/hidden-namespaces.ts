@@ -12,6 +12,7 @@ const OTHERS = [
   { table: "memory_revision", key: "namespace_id, id, number" },
   { table: "cache_entry", key: "row" },
   { table: "cache_remembered", key: "row" },
+  { table: "memory_change", key: "namespace_id, sequence" },
   { table: "session", key: "namespace_id, session_id" },
   { table: "request", key: "namespace_id, key" },
 ] as const;
