@@ -481,7 +481,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      5,
+      4,
       fc.record({
         op: op("create"),
         at,
@@ -581,7 +581,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      14,
+      10,
       fc.record({
         ...{ op: op("restore"), at, id, etag, request },
         revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
