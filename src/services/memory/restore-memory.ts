@@ -49,7 +49,7 @@ export async function restoreMemory(
       if (etag !== "" && etag !== current.etag) throw memoryChanged(id, current.etag);
       const content = await contentOf(current, now);
       refuseExpired(content, now);
-      return draftOf(content);
+      return { draft: draftOf(content), supersededBy: "" };
     },
   );
 }

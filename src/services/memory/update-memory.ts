@@ -56,7 +56,7 @@ export async function updateMemory(
       refuseOtherSupersedes(current, input.patch);
       const draft = withFields(draftOf(current), input.fields, input.patch);
       checkDraft(draft, "memory", now);
-      return draft;
+      return { draft, supersededBy: current.supersededBy };
     },
   );
 }
@@ -72,6 +72,12 @@ interface ReplaceMemoryInput {
   readonly requestId?: string;
 }
 
+/** The content of a new version, which is ACTIVE. */
+interface NextVersion {
+  readonly draft: MemoryDraft;
+  readonly supersededBy: string;
+}
+
 /**
  * Replaces a memory with an ACTIVE version of the content that `next` gives for the current version, or throws. With an etag it
  * replaces only that version; without one the current version, again after a concurrent change. A retry of a request that
@@ -82,7 +88,7 @@ export async function replaceMemory(
   ports: ReplaceMemoryPorts,
   input: ReplaceMemoryInput,
   context: CallContext,
-  next: (current: StoredMemory, now: number) => Promise<MemoryDraft>,
+  next: (current: StoredMemory, now: number) => Promise<NextVersion>,
 ): Promise<StoredMemory> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { rpc, change, requestId, ...body } = input;
@@ -91,9 +97,9 @@ export async function replaceMemory(
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
     const request = idempotentRequest(context, rpc, requestId, body, now);
-    let draft: MemoryDraft;
+    let version: NextVersion;
     try {
-      draft = await next(current, now);
+      version = await next(current, now);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
@@ -101,6 +107,7 @@ export async function replaceMemory(
       if (replay !== undefined) return replay;
       throw refusal;
     }
+    const { draft, supersededBy } = version;
     const embedding = await embeddingFor(ports, namespaceKey, current, draft, context.signal);
     const origin = {
       id: current.id,
@@ -108,7 +115,7 @@ export async function replaceMemory(
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
       state: "ACTIVE" as const,
-      supersededBy: "",
+      supersededBy,
     };
     const { deadline, signal } = context;
     return ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {

@@ -147,6 +147,9 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
 
 /** The additions of format 6: the history of memories. */
 const FORMAT_6 = `
+-- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
+INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
+
 -- The change feed: see domain/memory/changes.ts. The row with sequence 0 is its beginning.
 CREATE TABLE memory_change (
   namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
@@ -156,6 +159,7 @@ CREATE TABLE memory_change (
   memory_id TEXT NOT NULL,
   PRIMARY KEY (namespace_id, sequence)
 ) WITHOUT ROWID, STRICT;
+
 -- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
 -- record is left to those who read it.
 ALTER TABLE memory ADD COLUMN ended INTEGER;

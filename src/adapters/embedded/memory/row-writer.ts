@@ -16,7 +16,7 @@ import { accessOf } from "./rows.ts";
 
 /** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
-const SWEEP_BYTES = 16 * 1024;
+const SWEEP_BYTES = 4 * 1024;
 
 export interface MemoryRowWriterParts {
   readonly database: Database;

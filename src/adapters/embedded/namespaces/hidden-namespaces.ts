@@ -18,7 +18,7 @@ const OTHERS = [
 ] as const;
 
 /**
- * Deleted namespaces that are too large to be removed in one transaction on a full disk. They are hidden in one small
+ * Deleted namespaces that are too large to be removed in one transaction, at all or on a full disk. They are hidden in one small
  * transaction: from then on they are not found. Their rows are then removed in steps; after a crash, the next start
  * continues.
  */
