@@ -484,7 +484,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      4,
+      5,
       fc.record({
         op: op("create"),
         at,
@@ -586,7 +586,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      10,
+      14,
       fc.record({
         ...{ op: op("restore"), at, id: often, etag, request },
         revision: fc.constantFrom(0, 1, 1, 1, 2, 3),
