@@ -594,7 +594,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      14,
+      12,
       fc.record({
         ...{ op: op("restore"), at, id: often, etag, request },
         revision: fc.constantFrom(0, 1, 1, 1, 2, 3),
@@ -669,7 +669,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
-    [2, fc.record({ op: op("changes"), at, pageSize })],
+    [5, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,
