@@ -1,7 +1,7 @@
-import type { Backend } from "../../src/ports/backend.ts";
-import { referenceStores, type Stores } from "../support/reference/backend.ts";
+import { referenceStores } from "../support/reference/backend.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { cachePolicyStoreContract } from "./cache/policies.ts";
+import { compactionStoreContract } from "./compaction/compaction-store.ts";
 import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import type { StoreUnderTest } from "./store-under-test.ts";
@@ -10,11 +10,12 @@ import type { StoreUnderTest } from "./store-under-test.ts";
 memoriesContract("reference", () => openInMemory(({ memories }) => memories));
 cacheStoreContract("reference", () => openInMemory(({ cache }) => cache));
 cachePolicyStoreContract("reference", () => openInMemory((stores) => stores));
+compactionStoreContract("reference", () => openInMemory((stores) => stores));
 namespaceStoreContract("reference", () => openInMemory((stores) => stores));
 
 /** Nothing to open or to close: a restart keeps the data in memory. */
 async function openInMemory<Store>(
-  storeOf: (stores: Pick<Backend, keyof Stores>) => Store,
+  storeOf: (stores: ReturnType<typeof referenceStores>) => Store,
 ): Promise<StoreUnderTest<Store>> {
   const store = storeOf(referenceStores());
   return { store, reopen: async () => undefined, [Symbol.asyncDispose]: async () => undefined };

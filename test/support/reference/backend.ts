@@ -1,11 +1,13 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
+import type { CompactionStore } from "../../../src/ports/compaction/compaction-store.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCachePolicyStore, referenceCacheStore } from "./cache-store.ts";
+import { referenceCompactionStore } from "./compaction-store.ts";
 import { referenceMemories } from "./memories.ts";
 import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
-/** The stores that hold data; the reference has them too. */
+/** The stores of the data that random operations change; the reference has them too. */
 export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "namespaces">;
 
 /**
@@ -13,11 +15,14 @@ export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "nam
  * the same contracts. Expired ones are never swept from it, so its counts of what a namespace holds are the most
  * that a store may answer.
  */
-export function referenceStores(universe: Universe = emptyUniverse()): Stores {
+export function referenceStores(
+  universe: Universe = emptyUniverse(),
+): Stores & { readonly compactions: CompactionStore } {
   return {
     memories: referenceMemories(universe),
     cache: referenceCacheStore(universe),
     cachePolicies: referenceCachePolicyStore(universe),
+    compactions: referenceCompactionStore(universe),
     namespaces: referenceNamespaceStore(universe),
   };
 }

@@ -27,6 +27,7 @@ import { countTerms } from "./count-terms.ts";
 import {
   byTime,
   idempotently,
+  noteChange,
   type ReferenceMemory,
   recordsBeside,
   replay,
@@ -84,6 +85,7 @@ export function referenceMemories(universe: Universe): Memories {
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
+      if (memory !== duplicate.memory) noteChange(worldOf(universe, scope), memory.userId, now);
       duplicate.memory = memory;
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
@@ -107,6 +109,7 @@ export function referenceMemories(universe: Universe): Memories {
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(sessionId, position);
     removeIds(scope, new Set([id]));
+    noteChange(world, item.memory.userId, now);
     return { kind: "created", memory: keep(scope, item, position) };
   };
 
@@ -123,6 +126,7 @@ export function referenceMemories(universe: Universe): Memories {
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
     removeIds(scope, new Set([id]));
     keep(scope, item, position);
+    noteChange(worldOf(universe, scope), item.memory.userId, now);
     return "imported";
   };
 
@@ -195,6 +199,7 @@ export function referenceMemories(universe: Universe): Memories {
           () => {
             if (current.etag !== expectedEtag) throw changed(id);
             removeIds(scope, new Set([id]));
+            noteChange(worldOf(universe, scope), current.userId, options.now);
             const { sessionPosition, access } = current;
             return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
           },
