@@ -5,6 +5,7 @@ import { openTestRedis } from "../support/redis/backend.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { cachePolicyStoreContract } from "./cache/policies.ts";
+import { compactionStoreContract } from "./compaction/compaction-store.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
 import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
@@ -23,6 +24,7 @@ await describeSharedRedis("on Redis", ({ url }) => {
   memoriesContract("redis", () => open((backend) => backend.memories));
   cacheStoreContract("redis", () => open((backend) => backend.cache));
   cachePolicyStoreContract("redis", () => open((backend) => backend));
+  compactionStoreContract("redis", () => open((backend) => backend));
   namespaceStoreContract("redis", () => open((backend) => backend));
   embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
   // What the operations embed with; vectors of another model would have to wait for their own.

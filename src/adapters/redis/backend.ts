@@ -5,6 +5,7 @@ import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMetrics } from "../../ports/metrics.ts";
 import { RedisCachePolicyStore } from "./cache/policies.ts";
 import { RedisCacheStore } from "./cache/store.ts";
+import { RedisCompactionStore } from "./compaction/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
 import { type RedisServerInfo, riskOf } from "./connection/server-info.ts";
@@ -88,6 +89,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     cachePolicies: new RedisCachePolicyStore(namespaces),
+    compactions: stores.compactions,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
     pendingMemories: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
@@ -131,6 +133,7 @@ function openStores(
   const onPending = (): void => pendingAdded.notify();
   const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));
   const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
+  const compactions = new RedisCompactionStore(client, namespaces, { pack, memories: memories.changeWriter });
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({
     client,
@@ -142,7 +145,16 @@ function openStores(
     vectors,
     log,
   });
-  return { namespaces, pendingAdded, sweeper, memories, cache, indexes: indexStore, reembedding };
+  return {
+    namespaces,
+    pendingAdded,
+    sweeper,
+    memories,
+    cache,
+    compactions,
+    indexes: indexStore,
+    reembedding,
+  };
 }
 
 function describe(serverInfo: RedisServerInfo): BackendDescription {

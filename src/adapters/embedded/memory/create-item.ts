@@ -10,6 +10,7 @@ import {
 } from "../../../domain/memory/memory.ts";
 import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
 import { type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
@@ -20,6 +21,7 @@ export interface CreateItemParts {
   readonly rows: MemoryRows;
   readonly rowWriter: MemoryRowWriter;
   readonly positions: SessionPositions;
+  readonly changedScopes: ChangedScopes;
 }
 
 /** The parameters that all items of a batch share. */
@@ -46,6 +48,7 @@ export function createItem(
   const position = parts.positions.next(namespaceId, item.memory.sessionId);
   const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
   context.afterCommit.push(afterCommit);
+  parts.changedScopes.add(namespaceId, memory.userId, now);
   for (const { row, current } of replaced) {
     const version = superseded(recordOf(current), memory.id, now);
     context.afterCommit.push(parts.rowWriter.update(row, version, []));
@@ -108,16 +111,17 @@ function duplicateOf(database: Database, namespaceId: number, item: NewMemory, n
 
 /** Merges a duplicate into the existing memory; see mergeDuplicate. */
 function merge(
-  { rows, rowWriter }: CreateItemParts,
+  { rows, rowWriter, changedScopes }: CreateItemParts,
   row: Row,
   duplicate: Memory,
-  { now, afterCommit }: CreateContext,
+  { namespaceId, now, afterCommit }: CreateContext,
 ): CreateOutcome {
   const existing = rows.memoryOf(row);
   const stored = recordOf(existing);
   const { memory, differs } = mergeDuplicate(stored, duplicate, now);
   if (memory !== stored) {
     afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
+    changedScopes.add(namespaceId, memory.userId, now);
   }
   return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };
 }

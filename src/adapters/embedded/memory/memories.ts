@@ -1,5 +1,6 @@
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Damage } from "../database/damage.ts";
 import type { Database } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
@@ -9,6 +10,7 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
+import { MemoryChangeWriter } from "./change-writer.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
 import { MemoryRowWriter } from "./row-writer.ts";
@@ -28,14 +30,20 @@ export interface EmbeddedMemoriesOptions {
   readonly damage: Damage;
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
+  readonly changedScopes: ChangedScopes;
   readonly log: Log;
+}
+
+export interface EmbeddedMemories extends Memories, Disposable {
+  /** What a compaction changes. */
+  readonly changeWriter: MemoryChangeWriter;
 }
 
 /**
  * Memories in SQLite, with FTS5 for keyword candidates and vector indexes in memory. Disposing of them queues a last
  * write in the database, which its owner closes.
  */
-export function openMemories(options: EmbeddedMemoriesOptions): Memories & Disposable {
+export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories {
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
@@ -52,6 +60,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): Memories & Dispo
     accessCounts,
     exporter: reader,
     importer: writer,
+    changeWriter: new MemoryChangeWriter(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };
 }

@@ -95,6 +95,14 @@ export class MemoryRowWriter {
     };
   }
 
+  /** Writes a new record of a memory: see MemoryChanges.put. */
+  put(row: Row, memory: Memory): AfterCommit {
+    const number = Number(row["row"]);
+    this.#database.run("UPDATE memory SET importance = ? WHERE row = ?", memory.importance, number);
+    this.#database.run("DELETE FROM memory_tag WHERE row = ?", number);
+    return this.update(row, memory, memory.tags);
+  }
+
   /** Deletes a memory with its access counts. */
   remove(row: Row): AfterCommit {
     // At once: later counts of this id belong to another memory.

@@ -89,7 +89,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter, accessCounts } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter, accessCounts, changedScopes } = this.#parts;
     const { now, request } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
@@ -100,6 +100,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
       const inserted = rowWriter.insert(namespaceId, replacement, current.sessionPosition, now);
       const access = accessOf(row);
       if (access !== undefined) accessCounts.write(namespaceId, id, access);
+      changedScopes.add(namespaceId, current.userId, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
       return {
         result: withAccess(inserted.memory, current.access),
@@ -153,7 +154,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     items: readonly ImportedMemory[],
     { now }: { readonly now: number },
   ): Promise<ImportOutcome[]> {
-    const { database, namespaces, rows, rowWriter, positions } = this.#parts;
+    const { database, namespaces, rows, rowWriter, positions, changedScopes } = this.#parts;
     return database.write(
       (): Written<ImportOutcome[]> => {
         const namespaceId = namespaces.findOrCreate(scope);
@@ -165,6 +166,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
           if (there !== undefined) afterCommit.push(rowWriter.remove(there));
           const position = positions.imported(namespaceId, item.memory, now);
           afterCommit.push(rowWriter.insertNew(namespaceId, item, position, now).afterCommit);
+          changedScopes.add(namespaceId, item.memory.userId, now);
           return "imported";
         });
         return { result: outcomes, afterCommit: () => runAll(afterCommit) };

@@ -66,8 +66,10 @@ for _, item in ipairs(items) do
     positions[#positions + 1] = position
   end
   if item.write == 'merge' then merge_memory(changes, item) end
+  if item.write ~= '' then count_change(changes, item.user) end
 end
 for _, memory in ipairs(superseded) do supersede_memory(changes, memory) end
 write_changes(changes)
+write_changed_scopes(changes, now)
 record(outcome)
 return { 'DONE', positions }

@@ -33,8 +33,10 @@ for index, memory in ipairs(memories) do
     -- Expired, but not swept yet: the id is free.
     remove_memory(changes, memory.id)
     write_memory(changes, memory, generation, position_of(memory.session, tonumber(memory.position)), now)
+    count_change(changes, memory.user)
   end
   written[index] = is_taken and 0 or 1
 end
 write_changes(changes)
+write_changed_scopes(changes, now)
 return { 'DONE', written }

@@ -7,6 +7,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { MemoryAccesses } from "./access-counts.ts";
+import { MemoryChangeWriter } from "./change-writer.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
 import { MemoryPages } from "./pages.ts";
@@ -15,7 +16,7 @@ import { MemoryReads, walkingSource } from "./reads.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
-import { MemoryWrites } from "./writer.ts";
+import { MemoryWrites, type MemoryWritesOptions } from "./writer.ts";
 
 export interface RedisMemoriesOptions {
   readonly model: VectorModel;
@@ -33,6 +34,8 @@ export interface RedisMemoriesOptions {
 
 /** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
+  /** What a compaction changes. */
+  readonly changeWriter: MemoryChangeWriter;
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;
 }
@@ -51,7 +54,7 @@ export function openMemories(
   const otherwise = walkingSource(pages);
   const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
   const reads = new MemoryReads(namespaces, pages, filtered);
-  const writes = new MemoryWrites(namespaces, {
+  const writing: MemoryWritesOptions = {
     model,
     pack,
     accesses: accessCounts,
@@ -60,7 +63,8 @@ export function openMemories(
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
     },
-  });
+  };
+  const writes = new MemoryWrites(namespaces, writing);
   const search = new MemorySearch({
     client,
     namespaces,
@@ -80,6 +84,7 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
+    changeWriter: new MemoryChangeWriter(writing),
     clearCache: () => {
       for (const cache of [accessCounts, pages, counters]) cache.clear();
     },

@@ -9,7 +9,7 @@ local function other_model(generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, users = {} }
 end
 
 local function count_tokens(changes, tokens, by)
@@ -72,6 +72,20 @@ local function write_changes(changes)
   count_indexed(changes.memories)
   -- Detects that an older state was restored: see store-identity.ts.
   if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
+end
+
+-- Counts the write of a memory of this user by a call, for write_changed_scopes.
+local function count_change(changes, user)
+  changes.users[user] = (changes.users[user] or 0) + 1
+end
+
+-- The users whose memories have changed since their last compaction.
+local function write_changed_scopes(changes, now)
+  for user, by in pairs(changes.users) do
+    local member = namespace_id .. '/' .. user
+    redis.call('ZADD', changed_scopes, 'NX', now, member)
+    redis.call('ZINCRBY', changed_scope_counts, by, member)
+  end
 end
 
 -- The etag of an existing, unexpired memory; else nil.
@@ -159,6 +173,40 @@ local function supersede_memory(changes, memory)
     redis.call('HDEL', key, 'dup')
     redis.call('ZREM', duplicates, dup)
   end
+  changes.made = changes.made + 1
+end
+
+-- Writes another record of a memory: see MemoryChanges.put. Its terms, vectors and position do not change. dup: '' unless it is
+-- ACTIVE.
+local function put_memory(changes, memory)
+  local key, member = memory_prefix .. memory.id, namespace_id .. '/' .. memory.id
+  local stored = redis.call('HMGET', key, 'tok', 'dup', 'created', 'event', 'expire')
+  local tok, dup, created, event, expire = unpack(stored)
+  count_tokens(changes, tok, -1)
+  count_tokens(changes, memory.tok, 1)
+  local fields = {
+    'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'importance', memory.importance,
+    'facts', created .. ' ' .. (event or '') .. ' ' .. memory.importance .. ' ' .. memory.expire,
+  }
+  local function set(field, value)
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  if memory.expire ~= '' then
+    set('expire', memory.expire)
+    redis.call('ZADD', memory_expiry, memory.expire, member)
+  elseif expire then
+    redis.call('HDEL', key, 'expire')
+    redis.call('ZREM', memory_expiry, member)
+  end
+  if memory.dup ~= '' and not dup then
+    set('dup', memory.dup)
+    redis.call('ZADD', duplicates, 0, memory.dup)
+  elseif memory.dup == '' and dup then
+    redis.call('HDEL', key, 'dup')
+    redis.call('ZREM', duplicates, dup)
+  end
+  redis.call('HSET', key, unpack(fields))
   changes.made = changes.made + 1
 end
 

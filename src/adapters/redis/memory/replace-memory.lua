@@ -18,6 +18,8 @@ local position = tonumber(redis.call('HGET', memory_prefix .. memory.id, 'pos') 
 local changes = no_changes()
 take_memory(changes, memory.id)
 write_memory(changes, memory, generation, position, now)
+count_change(changes, memory.user)
 write_changes(changes)
+write_changed_scopes(changes, now)
 record('replaced')
 return { 'DONE', read_memory(memory.id, {}) }

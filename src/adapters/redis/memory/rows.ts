@@ -2,6 +2,7 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
+  duplicateKey,
   type Memory,
   type MemoryEmbedding,
   type StoredMemory,
@@ -12,6 +13,7 @@ import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
 import type { CachedMemory } from "./memory-cache.ts";
@@ -31,6 +33,7 @@ export const MEMORY = defineLibrary({
     ...(["meta", "counters", "memoryPrefix", "memoryOrder", "duplicates", "sizes"] as const),
     ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
     ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
+    ...(["changedScopes", "changedScopeCounts"] as const),
   ],
   arguments: ["namespaceId"],
 });
@@ -51,13 +54,15 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
     accessCounts: namespace.accessCounts,
     lastAccesses: namespace.lastAccesses,
     ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
+    changedScopes: namespace.partition.changedScopes,
+    changedScopeCounts: namespace.partition.changedScopeCounts,
   };
 }
 
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending"] as const),
+  ...(["dup", "expire", "session", "pending", "user"] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -80,6 +85,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
+    user: record.userId,
   };
 }
 
@@ -105,7 +111,24 @@ export function supersededInput(
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
 export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord): MemoryInput {
   const changed = supersededInput(namespaceId, memory, pack);
-  return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "" };
+  return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "", user: memory.userId };
+}
+
+/** The fields of a row that put_memory in memory-library.lua reads. */
+export const PUT_FIELDS = [...SUPERSEDED_FIELDS, "importance", "expire", "dup"] as const;
+
+export function putInput(
+  namespaceId: string,
+  memory: Memory,
+  pack: PackRecord,
+): Readonly<Record<(typeof PUT_FIELDS)[number], Argument>> {
+  const { importance, expireTime, state } = memory;
+  return {
+    ...supersededInput(namespaceId, memory, pack),
+    importance,
+    expire: expireTime ?? "",
+    dup: state === "ACTIVE" ? duplicateMember({ duplicateKey: duplicateKey(memory), memory }) : "",
+  };
 }
 
 /** A memory without a vector is in the embedding queue; one whose text is refused is due when an operator retries it. */
@@ -114,14 +137,26 @@ export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | 
   return memory.embedding.state === "REFUSED" ? "REFUSED" : "PENDING";
 }
 
+/** The item to write: without a vector of another model than `model`, in which case the memory is pending. */
+export function ofThisModel<Item extends Replacement>(item: Item, model: Pick<VectorModel, "takes">): Item {
+  const { embedding } = item.memory;
+  if (embedding.state !== "READY" || model.takes(embedding)) return item;
+  const { vector: _ofAnother, ...rest } = item;
+  const memory = { ...item.memory, embedding: { ...embedding, state: "PENDING" as const } };
+  return { ...rest, memory } as unknown as Item;
+}
+
 /** Shifts times to the year 1, so that their padded digits sort by time. */
 const TIME_OFFSET = 10 ** 15;
 const TIME_DIGITS = 16;
 
 /** `<duplicate key>:<create time, padded>:<id>`. */
-function duplicateMember({ duplicateKey, memory }: Replacement): string {
+function duplicateMember({
+  duplicateKey: key,
+  memory,
+}: Pick<Replacement, "duplicateKey" | "memory">): string {
   const time = String(memory.createTime + TIME_OFFSET).padStart(TIME_DIGITS, "0");
-  return `${duplicateKey}:${time}:${memory.id}`;
+  return `${key}:${time}:${memory.id}`;
 }
 
 /** A row of row-library.lua. */

@@ -38,6 +38,7 @@ import {
   memoryKeys,
   mergeInput,
   NO_MEMORY,
+  ofThisModel,
   pendingState,
   readRow,
   storedMemory,
@@ -307,13 +308,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
-  /** The state to write: without a vector of another model, in which case the memory is pending. */
   #ofThisModel<Item extends Replacement>(item: Item): Item {
-    const { embedding } = item.memory;
-    if (embedding.state !== "READY" || this.#options.model.takes(embedding)) return item;
-    const { vector: _ofAnother, ...rest } = item;
-    const memory = { ...item.memory, embedding: { ...embedding, state: "PENDING" as const } };
-    return { ...rest, memory } as unknown as Item;
+    return ofThisModel(item, this.#options.model);
   }
 
   /** The recorded outcomes of a request, with its memories as they are now. */
