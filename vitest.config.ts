@@ -46,11 +46,13 @@ const ON_REDIS = [
   "limits",
   "local-embedder",
   "memory-changes",
+  "memory-history",
   "memory-service",
   "memory-transfer",
   "random-operations",
   "reembedding",
   "replay",
+  "revisions",
   "transport/overload",
   "limits-without-rule",
 ];

@@ -32,11 +32,14 @@ export async function openBackend(
     readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
-  if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
+  const { maxRevisions } = config.memory;
+  if (config.backend === "embedded") {
+    return openEmbeddedBackend({ directory: config.dataDir, maxRevisions, ...parts });
+  }
   parts.log.info({ connections: 1, pool_size: config.redis.poolSize }, ONE_CONNECTION);
   // Imported only when it is used, because that is slow.
   const { openRedisBackend } = await import("../adapters/redis/backend.ts");
-  return openRedisBackend({ ...(await redisOptions(config)), ...parts });
+  return openRedisBackend({ ...(await redisOptions(config)), maxRevisions, ...parts });
 }
 
 /** The options of the Redis backend. Rejects as connectionOf does. */

@@ -1,17 +1,14 @@
 import process from "node:process";
 import { Argument, Command, Option } from "commander";
-import { ROLES } from "../domain/access/tenancy.ts";
 import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
 import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
-import type { CachePolicySetOptions } from "./cache-policy.ts";
 import type { ReportedOutcome } from "./cache-report.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { KeyCreateOptions } from "./key-create.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
 import type { MemoryExportOptions } from "./memory-export.ts";
 import type { MemoryListOptions } from "./memory-list.ts";
@@ -23,7 +20,11 @@ import {
   toInteger,
   toMilliseconds,
   toNumber,
+  toTime,
 } from "./option-values.ts";
+import { addHistoryCommands } from "./program-history.ts";
+import { addKeyCommands } from "./program-key.ts";
+import { addPolicyCommands } from "./program-policy.ts";
 import type { SetupOptions } from "./redis-setup.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
@@ -106,35 +107,6 @@ export function createProgram(): Command {
   return program;
 }
 
-function addKeyCommands(key: Command): void {
-  key
-    .command("create")
-    .description("make a new API key and the row of AUTH_API_KEYS_FILE for it; calls no server")
-    .requiredOption("--tenant <name>", "the tenant that it gives access to")
-    .requiredOption("--principal <name>", "its owner: a service or a person")
-    .addOption(
-      new Option("--role <role>", "what it may do; repeat for several, none includes another")
-        .choices(ROLES)
-        .argParser(collectChoice(ROLES))
-        .default([], "none"),
-    )
-    .option("--debug", "may also see and change cache entries of all cache scopes")
-    .option("--file <path>", "add the row to this file, which is created if missing")
-    .addHelpText(
-      "after",
-      `
-The key is printed once, on standard output; only its SHA-256 is stored. Without --file the row is printed to standard
-error. A running server reloads a changed file within seconds.
-
-Example:
-  recollect key create --tenant acme --principal shop --role reader --role writer --file keys.yaml`,
-    )
-    .action(async (_options: unknown, command: Command) => {
-      const { keyCreate } = await import("./key-create.ts");
-      process.exitCode = keyCreate(command.optsWithGlobals<KeyCreateOptions>());
-    });
-}
-
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares commands
 function addMemoryCommands(memory: Command): void {
   memory
@@ -150,6 +122,10 @@ function addMemoryCommands(memory: Command): void {
     .addOption(tagOption("a label; repeat for several"))
     .option("--importance <number>", "importance, 0 to 1", toNumber)
     .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
+    .option("--event-time <time>", "event_time: when it happened, such as 2026-01-31", toTime)
+    .option("--valid-from <time>", "valid_from: from when on it holds", toTime)
+    .option("--valid-until <time>", "valid_until: until when it holds", toTime)
+    .option("--supersedes <id>", "a memory that the text replaces; repeat for several", collect, [])
     .addOption(
       new Option("--on-duplicate <action>", "what to do with a duplicate").choices([
         "return-existing",
@@ -167,6 +143,7 @@ ${EXIT_CODES}
 Examples:
   recollect memory add --user ana "Ana is allergic to nuts"
   recollect memory add --file docs/*.md --tag docs
+  recollect memory add --supersedes ID "Ana is allergic to nuts and milk"
   recollect --namespace imported memory add --jsonl memories.jsonl`,
     )
     .action(async (words: string[], _options: unknown, command: Command) => {
@@ -183,6 +160,8 @@ Examples:
     .option("--min-similarity <number>", "omit results below this similarity, -1 to 1", toNumber)
     .option("--diversity <number>", "how much results should differ from each other, 0 to 1", toNumber)
     .option("--include-superseded", "also find memories that others have superseded")
+    .option("--as-of <time>", "search the memories of this time, such as 2026-01-31", toTime)
+    .option("--neighbors <number>", "show as many memories of the session on each side, up to 5", toInteger)
     .option("--explain", "show the parts of each score, and the search plan")
     .addHelpText("after", `${EXIT_CODES}\n\nA search without results exits with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
@@ -201,11 +180,13 @@ Examples:
   addFilterOptions(memory.command("list"))
     .description("list memories, newest first")
     .option("--limit <number>", "how many at most (default: all)", toInteger)
+    .option("--as-of <time>", "list the memories of this time, such as 2026-01-31", toTime)
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
       const { memoryList } = await import("./memory-list.ts");
       process.exitCode = await memoryList(command.optsWithGlobals<MemoryListOptions>());
     });
+  addHistoryCommands(memory, EXIT_CODES);
   addFilterOptions(memory.command("export"))
     .description("write memories in any state as lines of JSON, oldest first")
     .argument("[file]", "output file; - is standard output", "-")
@@ -309,35 +290,8 @@ Example:
   addReportCommand(cache);
   addInvalidateCommand(cache);
   addStatsCommand(cache);
-  addPolicyCommands(cache.command("policy").description("show and change the cache policy of a namespace"));
-}
-
-function addPolicyCommands(policy: Command): void {
-  policy
-    .command("get")
-    .description("print how strict the guard is in the namespace")
-    .addHelpText("after", EXIT_CODES)
-    .action(async (_options: unknown, command: Command) => {
-      const { cachePolicyGet } = await import("./cache-policy.ts");
-      process.exitCode = await cachePolicyGet(command.optsWithGlobals<GlobalOptions>());
-    });
-  policy
-    .command("set")
-    .description("change how strict the guard is in the namespace; for operators")
-    .addOption(
-      new Option(
-        "--guard <strictness>",
-        "how much of what is similar is refused; server: as CACHE_GUARD says",
-      )
-        .choices([...GUARD_STRICTNESS, "server"])
-        .makeOptionMandatory(),
-    )
-    .option("--etag <etag>", "change only this version of the policy")
-    .addHelpText("after", EXIT_CODES)
-    .action(async (_options: unknown, command: Command) => {
-      const { cachePolicySet } = await import("./cache-policy.ts");
-      process.exitCode = await cachePolicySet(command.optsWithGlobals<CachePolicySetOptions>());
-    });
+  const policy = cache.command("policy").description("show and change the cache policy of a namespace");
+  addPolicyCommands(policy, EXIT_CODES);
 }
 
 function addReportCommand(cache: Command): void {

@@ -28,6 +28,7 @@ export function assemble(
     backend: values.backend,
     dataDir: values.dataDir,
     redis: redisOf(values),
+    memory: { maxRevisions: values.maxRevisions },
     vectorSearch: {
       enabled: values.vectorSearch,
       dimension: values.vectorDimension,

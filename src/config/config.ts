@@ -36,6 +36,10 @@ export interface Config {
   readonly backendReason: string;
   readonly dataDir: string;
   readonly redis: RedisConfig;
+  readonly memory: {
+    /** How many revisions of a memory are kept. */
+    readonly maxRevisions: number;
+  };
   readonly vectorSearch: {
     readonly enabled: boolean;
     readonly dimension: number;

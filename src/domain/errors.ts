@@ -104,6 +104,21 @@ export function memoryNotFound(namespace: string, id: string): RecollectError {
   });
 }
 
+export function revisionNotFound(id: string, revision: number): RecollectError {
+  return new RecollectError("REVISION_NOT_FOUND", `memory ${id} has no revision ${revision}, or no longer`, {
+    metadata: { id, revision: String(revision) },
+    resource: { type: "memory_revision", name: `${id}/${revision}` },
+  });
+}
+
+/** A restore without a revision, of a memory whose present content counts. */
+export function memoryAlreadyActive(id: string): RecollectError {
+  return new RecollectError("MEMORY_ALREADY_ACTIVE", `memory ${id} is active: name the revision to restore`, {
+    metadata: { id },
+    resource: { type: "memory", name: id },
+  });
+}
+
 export function cacheEntryNotFound(namespace: string, id: string): RecollectError {
   return new RecollectError("CACHE_ENTRY_NOT_FOUND", `no cache entry ${id} in namespace ${namespace}`, {
     metadata: { id, namespace },

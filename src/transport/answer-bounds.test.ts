@@ -100,6 +100,8 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "MemoryService.BatchGetMemories": "max_answer_bytes",
   "MemoryService.ListMemories": "max_answer_bytes",
   "MemoryService.UpdateMemory": oneMemory,
+  "MemoryService.ListMemoryRevisions": "max_answer_bytes",
+  "MemoryService.RestoreMemory": oneMemory,
   "MemoryService.DeleteMemory": 0,
   "MemoryService.PurgeMemories": NUMBERS,
   "MemoryService.SearchMemories": "max_answer_bytes",

@@ -15,7 +15,7 @@ import { namespaceStoreContract } from "../contract/namespace-store.ts";
 import { randomOperationsContract } from "../contract/random-operations.ts";
 import { serverSecretContract } from "../contract/server-secret.ts";
 import { sharedNamesContract } from "../contract/shared-names.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { clusterSettings, openTestRedis } from "../support/redis/backend.ts";
 import { type RedisCluster, startCluster } from "../support/redis/cluster.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
@@ -62,6 +62,7 @@ await describeRedisPrograms("on a Redis Cluster", () => {
       embedder,
       partitions,
       maxEmbeddings: MAX_EMBEDDINGS,
+      maxRevisions: MAX_REVISIONS,
     });
     return {
       get store() {

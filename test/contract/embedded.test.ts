@@ -19,7 +19,7 @@ import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const MAX_EMBEDDINGS = 20;
 const EMBEDDER = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
@@ -54,6 +54,7 @@ async function openInTemporaryDirectory<Store>(
       ...quiet,
       reserved: SMALL_RESERVED_SPACE,
       maxEmbeddings: MAX_EMBEDDINGS,
+      maxRevisions: MAX_REVISIONS,
     });
   let backend = await open();
   return {

@@ -4,7 +4,13 @@ import { newRunCounts, type RunOptions, runOperations, testedPorts } from "../su
 import { runRandomly } from "../support/model/shorten.ts";
 import type { Stores } from "../support/reference/backend.ts";
 import { COUNTS } from "../support/scale.ts";
-import { freshNamespaceKey, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
+import {
+  freshNamespaceKey,
+  MAX_REVISIONS,
+  type StoreUnderTest,
+  useStore,
+  VECTOR_DIMENSION,
+} from "./store-under-test.ts";
 
 /**
  * The contract of all stores of a backend together: for any requests of two tenants in any order, over restarts,
@@ -29,6 +35,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
             similarityThreshold: 0.85,
             alignedThreshold: 0.5,
           },
+          maxRevisions: MAX_REVISIONS,
           tenantOf: (one) => `${tenant}-${one}`,
         };
         await runOperations(operations, testedPorts(opened, options), options, counts);
@@ -42,6 +49,8 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       expect(counts.rankings).toBeGreaterThan(runs);
       expect(counts.imported).toBeGreaterThan(runs * 5);
       expect(counts.exported).toBeGreaterThan(runs * 5);
+      expect(counts.restored).toBeGreaterThan(runs / 4);
+      expect(counts.revisions).toBeGreaterThan(runs / 2);
     });
   });
 }

@@ -15,7 +15,7 @@ import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const MAX_EMBEDDINGS = 20;
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
@@ -41,7 +41,11 @@ await describeSharedRedis("on Redis", ({ url }) => {
     storeOf: (backend: Backend) => Store,
     embedder = CONTRACT,
   ): Promise<StoreUnderTest<Store>> {
-    const opened = await openTestRedis(url, { embedder, maxEmbeddings: MAX_EMBEDDINGS });
+    const opened = await openTestRedis(url, {
+      embedder,
+      maxEmbeddings: MAX_EMBEDDINGS,
+      maxRevisions: MAX_REVISIONS,
+    });
     return {
       get store() {
         return storeOf(opened.backend);

@@ -4,7 +4,7 @@ import { cachePolicyStoreContract } from "./cache/policies.ts";
 import { compactionStoreContract } from "./compaction/compaction-store.ts";
 import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
-import type { StoreUnderTest } from "./store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest } from "./store-under-test.ts";
 
 // What other stores are compared with has to be right itself.
 memoriesContract("reference", () => openInMemory(({ memories }) => memories));
@@ -17,6 +17,6 @@ namespaceStoreContract("reference", () => openInMemory((stores) => stores));
 async function openInMemory<Store>(
   storeOf: (stores: ReturnType<typeof referenceStores>) => Store,
 ): Promise<StoreUnderTest<Store>> {
-  const store = storeOf(referenceStores());
+  const store = storeOf(referenceStores(undefined, { maxRevisions: MAX_REVISIONS }));
   return { store, reopen: async () => undefined, [Symbol.asyncDispose]: async () => undefined };
 }

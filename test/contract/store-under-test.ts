@@ -15,6 +15,9 @@ export interface StoreUnderTest<Store> extends AsyncDisposable {
 /** Numbers in the vectors of all contracts; a store under test is opened for vectors of this length. */
 export const VECTOR_DIMENSION = 20;
 
+/** How many revisions of a memory a store under test keeps. */
+export const MAX_REVISIONS = 3;
+
 /** The vector of this seed, of the length that stores under test take. */
 export function vectorOf(seed: number): Float32Array {
   return unitVector(seed, VECTOR_DIMENSION);

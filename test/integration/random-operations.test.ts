@@ -20,6 +20,7 @@ const OPTIONS: RunOptions = {
     similarityThreshold: 0.85,
     alignedThreshold: 0.5,
   },
+  maxRevisions: 3,
   tenantOf: () => GRPC_TENANT,
 };
 
@@ -41,6 +42,8 @@ describe("random operations through the gRPC server", () => {
     expect(counts.rankings).toBeGreaterThan(runs);
     expect(counts.imported).toBeGreaterThan(runs * 5);
     expect(counts.exported).toBeGreaterThan(runs * 5);
+    expect(counts.restored).toBeGreaterThan(runs / 4);
+    expect(counts.revisions).toBeGreaterThan(runs / 2);
   });
 });
 
@@ -51,7 +54,10 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
   const start = (): Promise<TestApp> =>
     startApp({
       dataDir,
-      env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
+      env: {
+        CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries),
+        MEMORY_MAX_REVISIONS: String(OPTIONS.maxRevisions),
+      },
       overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
       // Long enough that a slow machine causes no miss; the model knows plain TTLs.
       configure: (config) => ({

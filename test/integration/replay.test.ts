@@ -22,6 +22,7 @@ import {
   DeleteNamespaceResponseSchema,
   Memory_State,
   PurgeMemoriesResponseSchema,
+  RestoreMemoryResponseSchema,
   UpdateMemoryResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
 import { onRedis } from "../support/backend-of-run.ts";
@@ -112,6 +113,19 @@ const ROWS: Readonly<Record<string, Row>> = {
       ),
     other: (app, namespace, requestId) =>
       app.memory.updateMemory({ namespace, requestId, memory: { id: "m", text: "other" } }),
+  },
+  "/recollect.v1.MemoryService/RestoreMemory": {
+    prepare: async (app, namespace) => {
+      await remember("m")(app, namespace);
+      await app.memory.updateMemory({ namespace, memory: { id: "m", text: "changed" } });
+    },
+    call: (app, namespace, requestId) =>
+      json(
+        RestoreMemoryResponseSchema,
+        app.memory.restoreMemory({ namespace, requestId, id: "m", revision: 1 }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.memory.restoreMemory({ namespace, requestId, id: "m", revision: 2 }),
   },
   "/recollect.v1.MemoryService/DeleteMemory": {
     prepare: remember("m"),

@@ -9,6 +9,7 @@ import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespace-store.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../src/domain/memory/revision.ts";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -60,12 +61,14 @@ export function redisSandbox(
         indexes: names,
         vectors: HNSW,
         sweeper,
+        maxRevisions: DEFAULT_MAX_REVISIONS,
         missing: () => undefined,
         onPending: () => {
           announced += 1;
         },
         log,
       });
+      await memories.openHistory();
       const cache = new RedisCacheStore(client, namespaces, {
         model,
         indexes: names,

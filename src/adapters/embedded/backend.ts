@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -59,6 +60,8 @@ export interface EmbeddedBackendOptions {
   readonly reserved?: ReservedSizes | undefined;
   /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
   readonly graphAbove?: number | undefined;
+  /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
+  readonly maxRevisions?: number | undefined;
 }
 
 /**
@@ -136,7 +139,7 @@ async function openStores(
   owner: AsyncDisposableStack,
 ) {
   const { directory, damage, options } = parts;
-  const { log, metrics } = options;
+  const { log, metrics, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
   const model = await claimEmbedder(database, options.embedder, log);
   const namespaceIds = new NamespaceIds(database);
   const idempotencyRecords = new IdempotencyRecords(database);
@@ -145,7 +148,7 @@ async function openStores(
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const changedScopes = new ChangedScopes(database);
-  const memories = owner.use(openMemories({ ...common, pendingRows, changedScopes, log }));
+  const memories = owner.use(openMemories({ ...common, pendingRows, changedScopes, maxRevisions, log }));
   const compactions = new EmbeddedCompactionStore(database, {
     namespaces: namespaceIds,
     idempotencyRecords,

@@ -1,4 +1,5 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
+import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -36,6 +37,8 @@ export interface RedisBackendOptions extends FoundationOptions {
   readonly compressFrom?: number | undefined;
   /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
+  /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
+  readonly maxRevisions?: number | undefined;
 }
 
 /**
@@ -76,12 +79,15 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       await keeper.open();
     },
     onServed: () => {
+      // Never rejects: what fails is retried in the background.
+      void memories.openHistory();
       pendingAdded.notify();
       sweeper.afterDeletion();
       for (const listener of replacedListeners) listener();
     },
   });
   model.verifyBy(verify);
+  await memories.openHistory();
   const owned = opening.move();
   const maxEntries = options.maxEmbeddings ?? MAX_EMBEDDINGS;
   return {
@@ -121,7 +127,7 @@ function openStores(
   { client, keys, model, keeper, verify }: StoreParts,
   owner: AsyncDisposableStack,
 ) {
-  const { log, metrics, vectors, indexes, compressFrom } = options;
+  const { log, metrics, vectors, indexes, compressFrom, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
   const sweeper = owner.use(new Sweeper(client, keys, log));
@@ -131,7 +137,9 @@ function openStores(
   const missing = (scope: NamespaceKey): void => keeper.missing(namespaces.partition(scope));
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
-  const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));
+  const memories = owner.use(
+    openMemories(client, namespaces, { ...common, sweeper, maxRevisions, onPending }),
+  );
   const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
   const compactions = new RedisCompactionStore(client, namespaces, { pack, memories: memories.changeWriter });
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));

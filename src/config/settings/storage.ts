@@ -21,6 +21,13 @@ export const STORAGE = {
     unset: "redis if REDIS_HOST or REDIS_URL is set, else embedded",
     description: "Where data lies: in one SQLite file below DATA_DIR, or in Redis.",
   }),
+  maxRevisions: setting({
+    env: "MEMORY_MAX_REVISIONS",
+    yaml: "memory.max_revisions",
+    kind: integer(0, 1000),
+    fallback: 20,
+    description: "Earlier versions of a memory that are kept; 0: none.",
+  }),
   vectorSearch: setting({
     env: "ENABLE_VECTOR_SEARCH",
     yaml: "vector_search.enabled",

@@ -153,6 +153,28 @@ export function isExpired(memory: { readonly expireTime?: number }, now: number)
   return memory.expireTime !== undefined && memory.expireTime <= now;
 }
 
+/**
+ * When a memory ceased to be ACTIVE; undefined for an ACTIVE one. It is the update time, because history is not changed: see
+ * docs/design/history.md.
+ */
+export function endedTime({ state, updateTime }: Pick<Memory, "state" | "updateTime">): number | undefined {
+  return state === "ACTIVE" ? undefined : updateTime;
+}
+
+/** The state that a memory had at a time after its create time. */
+export function stateAt(memory: Pick<Memory, "state" | "updateTime">, time: number): MemoryState {
+  const ended = endedTime(memory);
+  return ended === undefined || ended > time ? "ACTIVE" : memory.state;
+}
+
+/** Whether what a memory says holds at this time: valid_from <= time < valid_until. */
+export function isValidAt(
+  { validFrom, validUntil }: Pick<Memory, "validFrom" | "validUntil">,
+  time: number,
+): boolean {
+  return (validFrom === undefined || validFrom <= time) && (validUntil === undefined || time < validUntil);
+}
+
 /** What to do when a duplicate exists. */
 export type OnDuplicate = "RETURN_EXISTING" | "ALLOW" | "REFUSE";
 

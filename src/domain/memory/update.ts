@@ -1,11 +1,14 @@
 import type { MemoryDraft } from "./draft.ts";
 import type { StoredMemory } from "./memory.ts";
+import type { RevisedMemory } from "./revision.ts";
 
 /** Fields that an update may change: not id, session and times of writing. */
 export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs" | "supersedes">;
 
 /** Converts a memory to a draft, so that an update is checked and prepared like a new memory. */
-export function draftOf(memory: StoredMemory): MemoryDraft {
+export function draftOf(
+  memory: RevisedMemory & Partial<Pick<StoredMemory, "embedding" | "access">>,
+): MemoryDraft {
   const { sessionPosition, createTime, updateTime, state, ...rest } = memory;
   const { supersededBy, etag, embedding, access, ...draft } = rest;
   return draft;

@@ -1,6 +1,7 @@
 import type { AccessCounts } from "./access-counts.ts";
 import type { MemoryPurge } from "./purge.ts";
 import type { MemoryReader } from "./reader.ts";
+import type { MemoryRevisions } from "./revisions.ts";
 import type { CandidateSearch } from "./search.ts";
 import type { MemoryExport, MemoryImport } from "./transfer.ts";
 import type { MemoryWriter } from "./writer.ts";
@@ -19,4 +20,5 @@ export interface Memories {
   readonly accessCounts: AccessCounts;
   readonly exporter: MemoryExport;
   readonly importer: MemoryImport;
+  readonly revisions: MemoryRevisions;
 }

@@ -61,7 +61,7 @@ export interface SteppedWrites {
   readonly stepLimits: StepLimits;
 }
 
-/** Creates, changes and deletes single memories; see Memories. */
+/** Creates, changes and deletes single memories; see Memories. What it replaces becomes a revision: see MemoryRevisions. */
 export interface MemoryWriter extends SteppedWrites {
   /**
    * Writes each item on its own, in order, in one atomic step together with the idempotency record: a refused item does not

@@ -26,36 +26,67 @@ export interface UpdateMemoryInput {
   readonly requestId?: string;
 }
 
+export type ReplaceMemoryPorts = WriteEmbedder & {
+  readonly memories: {
+    readonly reader: Pick<MemoryReader, "get">;
+    readonly search: Pick<CandidateSearch, "vectors">;
+    readonly writer: Pick<MemoryWriter, "replace" | "replayReplace">;
+  };
+  readonly clock: Clock;
+  readonly work: WorkQueue;
+};
+
 /**
  * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
  * retries after a concurrent update. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
  */
 export async function updateMemory(
-  ports: WriteEmbedder & {
-    readonly memories: {
-      readonly reader: Pick<MemoryReader, "get">;
-      readonly search: Pick<CandidateSearch, "vectors">;
-      readonly writer: Pick<MemoryWriter, "replace" | "replayReplace">;
-    };
-    readonly clock: Clock;
-    readonly work: WorkQueue;
-  },
+  ports: ReplaceMemoryPorts,
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
+  return replaceMemory(ports, { rpc: "UpdateMemory", ...input }, context, async (current, now) => {
+    const refusal = notActive(current);
+    if (refusal !== undefined) throw refusal;
+    refuseOtherSupersedes(current, input.patch);
+    const draft = withFields(draftOf(current), input.fields, input.patch);
+    checkDraft(draft, "memory", now);
+    return draft;
+  });
+}
+
+/** A request for a new version of a memory. All but `rpc` and `requestId` tells whether a retry is the same request. */
+interface ReplaceMemoryInput {
+  readonly rpc: string;
+  readonly namespace: string;
+  readonly id: string;
+  /** Empty: any. */
+  readonly etag: string;
+  readonly requestId?: string;
+}
+
+/**
+ * Replaces a memory with an ACTIVE version of the content that `next` gives for the current version, or throws. With an etag it
+ * replaces only that version; without one the current version, again after a concurrent change. A retry of a request that
+ * succeeded resolves with the memory as it is, also when `next` would throw now. Rejects with MEMORY_NOT_FOUND or
+ * ETAG_MISMATCH.
+ */
+export async function replaceMemory(
+  ports: ReplaceMemoryPorts,
+  input: ReplaceMemoryInput,
+  context: CallContext,
+  next: (current: StoredMemory, now: number) => Promise<MemoryDraft>,
+): Promise<StoredMemory> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const { requestId, ...body } = input;
+  const { rpc, requestId, ...body } = input;
   return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
-    const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
-    const draft = withFields(draftOf(current), input.fields, input.patch);
+    const request = idempotentRequest(context, rpc, requestId, body, now);
+    let draft: MemoryDraft;
     try {
-      const refusal = notActive(current);
-      if (refusal !== undefined) throw refusal;
-      refuseOtherSupersedes(current, input.patch);
-      checkDraft(draft, "memory", now);
+      draft = await next(current, now);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
@@ -69,8 +100,8 @@ export async function updateMemory(
       createTime: current.createTime,
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
-      state: current.state,
-      supersededBy: current.supersededBy,
+      state: "ACTIVE" as const,
+      supersededBy: "",
     };
     const { deadline, signal } = context;
     return ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {

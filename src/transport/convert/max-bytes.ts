@@ -1,5 +1,6 @@
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { RevisedMemory } from "../../domain/memory/revision.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 
 /** UTF-8 of one UTF-16 unit takes at most three bytes; the two units of a surrogate pair take four together. */
@@ -15,7 +16,10 @@ const FIXED_BYTES = 512;
 const JSON_VALUE_BYTES = 4 * HEAD_BYTES + 8;
 
 /** Upper bound of the bytes of a memory in a response, with its tag and length, from the lengths of its texts alone. */
-export function maxMemoryBytes(memory: StoredMemory, namespace: string): number {
+export function maxMemoryBytes(
+  memory: RevisedMemory & Partial<Pick<StoredMemory, "embedding">>,
+  namespace: string,
+): number {
   const { embedding } = memory;
   const units =
     memory.text.length +
@@ -28,8 +32,8 @@ export function maxMemoryBytes(memory: StoredMemory, namespace: string): number 
     memory.author.length +
     memory.supersededBy.length +
     memory.etag.length +
-    embedding.provider.length +
-    embedding.model.length;
+    (embedding?.provider.length ?? 0) +
+    (embedding?.model.length ?? 0);
   return (
     FIXED_BYTES +
     BYTES_A_UNIT * units +

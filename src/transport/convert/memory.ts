@@ -1,5 +1,7 @@
 import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
+  type ListMemoryRevisionsResponse_RevisionSchema,
   Memory_Embedding_State,
   Memory_Kind,
   Memory_State,
@@ -21,6 +23,7 @@ import {
   type OnDuplicate,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import type { MemoryRevision, RevisedMemory } from "../../domain/memory/revision.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import { MAX_JSON_BYTES } from "../bounds/limits.ts";
 import {
@@ -101,7 +104,7 @@ export function fromMemory(memory: Memory, namespace: string): MemoryFields {
 }
 
 /** The exported fields of a memory: equal content gives equal bytes, on every server. */
-export function exportedMemory(memory: Memory): MemoryFields {
+export function exportedMemory(memory: RevisedMemory): MemoryFields {
   return {
     id: memory.id,
     text: memory.text,
@@ -147,6 +150,17 @@ export function fromStoredMemory(
   };
 }
 
+export function fromRevision(
+  { number, replaceTime, memory }: MemoryRevision,
+  namespace: string,
+): MessageInitShape<typeof ListMemoryRevisionsResponse_RevisionSchema> {
+  return {
+    number,
+    memory: { ...exportedMemory(memory), namespace },
+    ...defined({ replaceTime: fromMs(replaceTime) }),
+  };
+}
+
 const MAX_METADATA_SCALARS = 16;
 
 /**
@@ -189,6 +203,11 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
       pinned: filter.pinned,
     }),
   };
+}
+
+/** The filter of a read as of a time; without one, as of now. Any time may be asked for, also one to come. */
+export function toFilterAsOf(filter: ProtoFilter | undefined, asOf: Timestamp | undefined): MemoryFilter {
+  return { ...toFilter(filter), ...defined({ asOf: toMs(asOf, "as_of") }) };
 }
 
 /** Throws REQUEST_INVALID for an empty condition. */

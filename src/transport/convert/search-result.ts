@@ -11,7 +11,7 @@ import { fromSearchPlan } from "./search-plan.ts";
 
 /** One result; with `explain`, the parts of its score too. */
 export function searchResult(
-  { memory, ranked, similarity, redundancy, matchedTerms }: FoundMemory,
+  { memory, ranked, similarity, redundancy, matchedTerms, neighbors = [] }: FoundMemory,
   namespace: string,
   explain: boolean,
 ): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
@@ -19,6 +19,7 @@ export function searchResult(
     memory: fromStoredMemory(memory, namespace),
     score: ranked.score,
     ...defined({ similarity }),
+    neighbors: neighbors.map((one) => fromStoredMemory(one, namespace)),
     ...(explain
       ? {
           explanation: {

@@ -18,7 +18,9 @@ const KIND_OF_METHOD: ReadonlyMap<DescMethod, WorkKind> = new Map<DescMethod, Wo
   [MemoryService.method.listMemories, "READ"],
   [MemoryService.method.createMemory, "WRITE"],
   [MemoryService.method.batchCreateMemories, "WRITE"],
+  [MemoryService.method.listMemoryRevisions, "READ"],
   [MemoryService.method.updateMemory, "WRITE"],
+  [MemoryService.method.restoreMemory, "WRITE"],
   [CacheService.method.storeCacheEntry, "WRITE"],
 ]);
 

@@ -46,6 +46,7 @@ describe.skipIf(url === "")("on Redis", () => {
             similarityThreshold: 0.85,
             alignedThreshold: 0.5,
           },
+          maxRevisions: 20,
           tenantOf: (one) => `${tenant}-${one}`,
         };
         const operations = all.filter(({ op }) => OF_THE_CACHE.has(op));

@@ -236,6 +236,40 @@ export function writeCases(subject: CompactionSubject): void {
     expect((await search(ANY_STATE)).byKeyword).toEqual([]);
   });
 
+  it("keeps what it replaces as revisions, with the time of the change, also when it puts that back", async () => {
+    await createMemories(subject, [newMemory({ id: "a" })]);
+    const a = await memoryOf(subject, "a");
+    const { write } = await startRun(subject);
+    const archived = changed(a, { state: "ARCHIVED", updateTime: NOW + 5 });
+    await write({ changes: changes({ expected: asStored(a), put: [archived] }) }, { now: NOW + 5 });
+    await write({ changes: changes({ expected: asStored(archived), put: [a] }) }, { now: NOW + 9 });
+    const options = { limit: 10, maxBytes: 100_000, now: NOW };
+    const page = await memories().revisions.list(subject.scope, "a", options);
+    expect(
+      page?.revisions.map(({ number, replaceTime, memory: { state, etag } }) => [
+        ...[number, replaceTime - NOW, state, etag],
+      ]),
+    ).toEqual([
+      [2, 9, "ARCHIVED", archived.etag],
+      [1, 5, "ACTIVE", a.etag],
+    ]);
+    const stored = await memoryOf(subject, "a");
+    await write({ changes: changes({ expected: asStored(stored), remove: ["a"] }) });
+    expect(await memories().revisions.list(subject.scope, "a", options)).toBeUndefined();
+  });
+
+  it("is what as_of goes by: a memory counts until the run has archived it", async () => {
+    await createMemories(subject, [newMemory({ id: "a" }), newMemory({ id: "b" })]);
+    const a = await memoryOf(subject, "a");
+    const { write } = await startRun(subject);
+    const archived = changed(a, { state: "ARCHIVED", updateTime: NOW + 5 });
+    const asOf = (at: number) => count({ ...ACTIVE_ONLY, asOf: NOW + at });
+    await write({ changes: changes({ expected: asStored(a), put: [archived] }) }, { now: NOW + 5 });
+    expect([await asOf(4), await asOf(5)]).toEqual([2, 1]);
+    await write({ changes: changes({ expected: asStored(archived), put: [a] }) }, { now: NOW + 9 });
+    expect([await asOf(4), await asOf(5), await asOf(20)]).toEqual([2, 2, 2]);
+  });
+
   it("frees the text of what it archives, and a memory that becomes ACTIVE again is a duplicate", async () => {
     const same = (id: string) => newMemory({ id, text: "the same" }, { onDuplicate: "RETURN_EXISTING" });
     const create = async (id: string) =>

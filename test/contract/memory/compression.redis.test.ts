@@ -11,7 +11,7 @@ import { describeSharedRedis } from "../../support/redis/run.ts";
 import { LONG_RUN } from "../../support/scale.ts";
 import { cacheStoreContract } from "../cache/cache-store.ts";
 import { compactionStoreContract } from "../compaction/compaction-store.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
+import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 import { memoriesContract } from "./memories.ts";
 
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
@@ -26,7 +26,11 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
   if (LONG_RUN) memoriesContract("redis, compressed", () => open(({ memories }) => memories));
 
   async function open<Store>(storeOf: (backend: Backend) => Store): Promise<StoreUnderTest<Store>> {
-    const opened = await openTestRedis(url, { embedder: CONTRACT, compressFrom: 1 });
+    const opened = await openTestRedis(url, {
+      embedder: CONTRACT,
+      compressFrom: 1,
+      maxRevisions: MAX_REVISIONS,
+    });
     return {
       get store() {
         return storeOf(opened.backend);

@@ -180,12 +180,20 @@ describe.skipIf(url === "")("memories in Redis", () => {
         });
         await stores.memories.writer.create(one, items.slice(200), { now: NOW });
         await stores.cache.put(one, cacheEntry(), { now: NOW, maxEntries: 10 });
+        const { onDuplicate: _, ...next } = newMemory({ id: "m7", text: "next", updateTime: NOW + 1 });
+        await stores.memories.writer.replace(
+          one,
+          newMemory({ id: "m7", sessionId: "s7", expireTime: NOW + 1000 }).memory.etag,
+          next,
+          { now: NOW },
+        );
         // Written down when that process ends.
         await using counting = await sandbox.open();
         counting.memories.accessCounts.add(one, ["m1"], NOW);
       }
       const gone = await namespaceOf();
       expect(await keysLeft(gone.lastAccesses)).toHaveLength(1);
+      expect(await keysLeft(gone.revisions("m7"))).toHaveLength(1);
       const stays = await namespaceOf(neighbour);
       const before = await keysLeft(stays.namespaceId);
       const memories = async (of: NamespaceRedisKeys) => Number(await ask("ZCARD", of.order));

@@ -5,9 +5,12 @@ import { accessCases } from "./access-counts.ts";
 import { durabilityCases } from "./durability.ts";
 import { expiryCases } from "./expiry.ts";
 import { filterCases } from "./filter.ts";
+import { historyCases } from "./history.ts";
 import { isolationCases } from "./isolation.ts";
+import { neighborCases } from "./neighbors.ts";
 import { purgeCases } from "./purge.ts";
 import { readerCases } from "./reader.ts";
+import { revisionCases } from "./revisions.ts";
 import { searchCases } from "./search.ts";
 import { transferCases } from "./transfer.ts";
 import { vectorCases } from "./vectors.ts";
@@ -21,18 +24,21 @@ import { supersessionCases } from "./writer/supersession.ts";
 
 /**
  * The contract of the memory ports. `open` returns a store for vectors of
- * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
+ * VECTOR_DIMENSION that keeps MAX_REVISIONS; it may hold data of others, for each test works in a scope of its own.
  */
 export function memoriesContract(name: string, open: () => Promise<StoreUnderTest<Memories>>): void {
   describe(`Memories, ${name}`, () => {
     const subject = useStore(open);
     describe("a read", () => readerCases(subject));
     describe("a filter", () => filterCases(subject));
+    describe("the past", () => historyCases(subject));
+    describe("neighbours", () => neighborCases(subject));
     describe("a write", () => createCases(subject));
     describe("a duplicate", () => duplicateCases(subject));
     describe("a supersession", () => supersessionCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a replacement", () => replaceCases(subject));
+    describe("a revision", () => revisionCases(subject));
     describe("a deletion", () => deleteCases(subject));
     describe("a retried request", () => idempotencyCases(subject));
     describe("a purge", () => purgeCases(subject));

@@ -65,6 +65,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   UpdateMemory: changes(({ tenant, namespace }) => [
     { namespace, requestId: "same", memory: { id: "m1", text: `corrected by ${tenant}` } },
   ]),
+  ListMemoryRevisions: shows(({ namespace }) => [{ namespace, id: "m2" }]),
+  RestoreMemory: changes(({ namespace }) => [{ namespace, id: "m2", revision: 1, requestId: "same" }]),
   DeleteMemory: changes(({ namespace }) => [{ namespace, id: "m1", requestId: "same" }]),
   PurgeMemories: changes(({ namespace }) => [
     { namespace, filter: { userId: "u" }, force: true, requestId: "same" },
@@ -145,6 +147,7 @@ describe("two tenants with the same names", () => {
         memory: { ...memory, id, text: `tea ${id} of ${tenant}` },
       });
     }
+    await call(tenant, MemoryService.method.updateMemory, { namespace, memory: { id: "m2", pinned: true } });
     const guard = tenant === "crimson" ? "CACHE_GUARD_STRICT" : "CACHE_GUARD_OFF";
     await call(tenant, CacheService.method.updateCachePolicy, { namespace, policy: { guard } });
     // A namespace whose name identifies the tenant.
@@ -244,12 +247,15 @@ describe("two tenants with the same names", () => {
     const id = "turquoise-only";
     const before = await everythingOf("turquoise", namespace);
     const { getMemory, updateMemory, deleteMemory, searchMemories } = MemoryService.method;
+    const { listMemoryRevisions, restoreMemory } = MemoryService.method;
     const { getCacheEntry, deleteCacheEntry, lookupCache } = CacheService.method;
     const reasonOf = async (method: DescMethod, request: JsonObject) =>
       (await refusalOf(call("crimson", method, { namespace, ...request }))).reason;
     expect(await reasonOf(getMemory, { id })).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(updateMemory, { memory: { id, text: "mine" } })).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(deleteMemory, { id })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(listMemoryRevisions, { id })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(restoreMemory, { id, revision: 1 })).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(searchMemories, { query: { memoryId: id } })).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(getCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");
     expect(await reasonOf(deleteCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");

@@ -1,10 +1,14 @@
 import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { CacheEntrySchema } from "#gen/recollect/v1/cache_pb.js";
-import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
+import {
+  MemorySchema,
+  ListMemoryRevisionsResponse_RevisionSchema as RevisionSchema,
+} from "#gen/recollect/v1/memory_pb.js";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { Memory, StoredMemory } from "../../../src/domain/memory/memory.ts";
+import type { MemoryRevision } from "../../../src/domain/memory/revision.ts";
 import { fromEntry } from "../../../src/transport/convert/cache.ts";
-import { exportedMemory, fromStoredMemory } from "../../../src/transport/convert/memory.ts";
+import { exportedMemory, fromRevision, fromStoredMemory } from "../../../src/transport/convert/memory.ts";
 
 /** A memory or an entry as a caller reads it. */
 export type Shown = JsonValue;
@@ -12,6 +16,7 @@ export type Shown = JsonValue;
 /** A memory that a search may return, with its scores. */
 export interface Scored {
   readonly memory: Shown;
+  readonly neighbors: readonly Shown[];
   readonly id: string;
   readonly score: number;
   readonly similarity?: number;
@@ -55,6 +60,10 @@ export function shownMemory(memory: StoredMemory, namespace: string): Shown {
 /** As an export gives it. */
 export function shownExport(memory: Memory): Shown {
   return toJson(MemorySchema, create(MemorySchema, exportedMemory(memory)));
+}
+
+export function shownRevision(revision: MemoryRevision, namespace: string): Shown {
+  return toJson(RevisionSchema, create(RevisionSchema, fromRevision(revision, namespace)));
 }
 
 /** The progress of an import after one message. */

@@ -28,6 +28,7 @@ import {
   MemorySchema,
   SearchMemoriesRequest_Mode as Mode,
   OnDuplicate,
+  ListMemoryRevisionsResponse_RevisionSchema as RevisionSchema,
   Memory_State as State,
 } from "#gen/recollect/v1/memory_pb.js";
 import type { GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
@@ -89,6 +90,19 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       });
       return plain(shown(made.memory));
     }
+    case "restore": {
+      const { id, revision } = input;
+      return plain(shown((await memory.restoreMemory({ namespace, id, revision, etag, ...request })).memory));
+    }
+    case "revisions": {
+      const { id, pageSize } = input;
+      return plain(
+        await pagesOf(async (pageToken) => {
+          const page = await memory.listMemoryRevisions({ namespace, id, pageSize, pageToken });
+          return [page.revisions.map((one) => toJson(RevisionSchema, one)), page.nextPageToken];
+        }),
+      );
+    }
     case "delete":
       await memory.deleteMemory({ namespace, id: input.id, etag, ...request });
       return plain("deleted");
@@ -112,13 +126,15 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       const filter = filterInit(input.filter);
       return plain(
         await pagesOf(async (pageToken) => {
-          const page = await memory.listMemories({ namespace, filter, pageSize: input.pageSize, pageToken });
+          const { pageSize } = input;
+          const request = { namespace, filter, pageSize, pageToken, ...asOfInit(input.filter) };
+          const page = await memory.listMemories(request);
           return [page.memories.map(shown), page.nextPageToken];
         }),
       );
     }
     case "search": {
-      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = input;
+      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight, neighbors } = input;
       const { results } = await memory.searchMemories({
         namespace,
         query: {
@@ -129,13 +145,16 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         limit,
         recencyWeight,
         importanceWeight,
+        neighbors,
+        ...asOfInit(filter),
         explain: true,
         ...(minSimilarity === undefined ? {} : { minSimilarity }),
       });
       return {
         kind: "search",
-        found: results.map(({ memory: found, score, similarity, explanation }) => ({
+        found: results.map(({ memory: found, score, similarity, explanation, neighbors: beside }) => ({
           memory: shown(found),
+          neighbors: beside.map(shown),
           id: found?.id ?? "",
           score,
           ...(similarity === undefined ? {} : { similarity }),
@@ -318,7 +337,12 @@ export async function currentEtag(clients: Clients, input: OperationInput): Prom
     if (input.op === "deleteEntry") {
       return (await clients.cache.getCacheEntry({ namespace, id: entryId(input) })).entry?.etag ?? "";
     }
-    const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
+    const id =
+      input.op === "update"
+        ? input.patch.id
+        : input.op === "delete" || input.op === "restore"
+          ? input.id
+          : "";
     return (await clients.memory.getMemory({ namespace, id })).memory?.etag ?? "";
   } catch (error) {
     toRefusal(error);
@@ -392,6 +416,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata,
     eventTime,
     validFrom,
+    validUntil,
     ttlMs,
     expireTime,
     state: _,
@@ -409,6 +434,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata: metadata as ProtoJsonObject,
     ...time("eventTime", eventTime),
     ...time("validFrom", validFrom),
+    ...time("validUntil", validUntil),
     ...(ttlMs === undefined ? {} : { expiration: { case: "ttl", value: durationFromMs(ttlMs) } }),
     ...(expireTime === undefined
       ? {}
@@ -443,6 +469,7 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     createTime,
     eventTime,
     lastAccessTime,
+    asOf: _beside,
     ...same
   } = filter;
   const lists = { tagsAny, tagsAll, tagsNone };
@@ -461,6 +488,10 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     ...range("lastAccessTime", lastAccessTime),
     ...(metadata === undefined ? {} : { metadata: objectOf(metadata) as ProtoJsonObject }),
   };
+}
+
+function asOfInit({ asOf }: MemoryFilter) {
+  return asOf === undefined ? {} : { asOf: timestampFromMs(asOf) };
 }
 
 /** The object that has exactly these scalars; see metadataTokens. */

@@ -17,8 +17,10 @@ import {
   cacheEntryNotFound,
   guardTooLoose,
   invalidField,
+  memoryAlreadyActive,
   memoryNotFound,
   RecollectError,
+  revisionNotFound,
 } from "../../../src/domain/errors.ts";
 import { bm25 } from "../../../src/domain/memory/bm25.ts";
 import { EVERY_STATE } from "../../../src/domain/memory/filter.ts";
@@ -29,9 +31,12 @@ import {
   indexedText,
   isExpired,
   type Memory,
+  recordOf,
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
+import { neighborFilter } from "../../../src/domain/memory/neighbors.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
+import { type RevisedMemory, revisedMemory } from "../../../src/domain/memory/revision.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";
 import type { CacheStats } from "../../../src/ports/cache/cache-store.ts";
@@ -52,6 +57,7 @@ import {
   shownEntry,
   shownExport,
   shownMemory,
+  shownRevision,
 } from "./answers.ts";
 import type { CacheScopeChoice, Draft, ImportedDraft, LookupOptions, OperationInput } from "./operations.ts";
 
@@ -131,6 +137,36 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       return plain(
         shownMemory(await stores.memories.writer.replace(scope, expected, replacement, options), namespace),
       );
+    }
+    case "restore": {
+      const { id } = input;
+      const [current] = await stores.memories.reader.get(scope, [id], now);
+      if (current === undefined) throw memoryNotFound(namespace, id);
+      let content: Content;
+      try {
+        content = await restored(context, scope, current, call);
+      } catch (refusal) {
+        const done = request && (await stores.memories.writer.replayReplace(scope, id, { now, request }));
+        if (done !== undefined) return plain(shownMemory(done, namespace));
+        throw refusal;
+      }
+      const { onDuplicate: _, ...replacement } = await prepared(context, content);
+      const written = await stores.memories.writer.replace(scope, current.etag, replacement, options);
+      return plain(shownMemory(written, namespace));
+    }
+    case "revisions": {
+      const { id, pageSize: limit } = input;
+      const pages: Shown[][] = [];
+      for (let before: number | undefined; ; ) {
+        const page = await stores.memories.revisions.list(scope, id, {
+          ...{ limit, maxBytes: Number.MAX_SAFE_INTEGER, now },
+          ...(before === undefined ? {} : { before }),
+        });
+        if (page === undefined) throw memoryNotFound(namespace, id);
+        pages.push(page.revisions.map((revision) => shownRevision(revision, namespace)));
+        before = page.revisions.at(-1)?.number;
+        if (!page.more) return plain(pages);
+      }
     }
     case "delete":
       await stores.memories.writer.delete(scope, input.id, { ...options, ...etag });
@@ -313,7 +349,8 @@ export async function currentEtag(context: NaiveContext, input: OperationInput):
     return (await findEntry(stores.cache, scope, id, now))?.etag ?? "";
   }
   if (input.op === "updatePolicy") return cachePolicyEtag(await stores.cachePolicies.get(scope));
-  const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
+  const id =
+    input.op === "update" ? input.patch.id : input.op === "delete" || input.op === "restore" ? input.id : "";
   const [memory] = await getAccessed(context, scope, [id]);
   return memory?.etag ?? "";
 }
@@ -504,6 +541,33 @@ function corrected(
   return changed as unknown as Content;
 }
 
+/** The content of a revision, or the present one, of a memory that is active again. */
+async function restored(
+  { stores, now }: NaiveContext,
+  scope: NamespaceKey,
+  current: StoredMemory,
+  { input, etag }: Call,
+): Promise<Content> {
+  const { id } = current;
+  const revision = input.op === "restore" ? input.revision : 0;
+  if (etag !== "" && etag !== current.etag)
+    throw new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`);
+  const all = { limit: 1000, maxBytes: Number.MAX_SAFE_INTEGER, now };
+  const kept = await stores.memories.revisions.list(scope, id, all);
+  const found = kept?.revisions.find(({ number }) => number === revision)?.memory;
+  if (revision === 0 && current.state === "ACTIVE") throw memoryAlreadyActive(id);
+  if (revision !== 0 && found === undefined) throw revisionNotFound(id, revision);
+  const content: RevisedMemory = found ?? revisedMemory(recordOf(current));
+  if (isExpired(content, now)) throw invalidField("revision", "its expire_time has passed");
+  const { etag: _etag, sessionPosition: _position, ...others } = content;
+  return {
+    ...others,
+    state: "ACTIVE",
+    supersededBy: "",
+    updateTime: Math.max(now, current.updateTime + 1),
+  };
+}
+
 async function prepared(context: NaiveContext, content: Content): Promise<NewMemory> {
   const memory: Memory = {
     ...content,
@@ -584,11 +648,23 @@ async function search(
   const ids = ranked.map(({ candidate }) => candidate.id);
   const memories = await stores.memories.reader.get(scope, ids, now);
   const vectors = await stores.memories.search.vectors(scope, ids);
+  const beside =
+    input.neighbors === 0
+      ? []
+      : await stores.memories.reader.neighbors(scope, ids, {
+          ...{
+            filter: neighborFilter(filter),
+            count: input.neighbors,
+            maxBytes: Number.MAX_SAFE_INTEGER,
+            now,
+          },
+        });
   const scored = ranked.map(({ candidate, score }, index): Scored => {
     const [memory, own] = [memories[index], vectors[index]];
     if (memory === undefined) throw new Error(`memory ${candidate.id} was found and is not there`);
     return {
       memory: shownMemory(memory, scope.namespace),
+      neighbors: (beside[index] ?? []).map((one) => shownMemory(one, scope.namespace)),
       id: candidate.id,
       score,
       ...(wanted === undefined || own === undefined ? {} : { similarity: dot(wanted, own) }),

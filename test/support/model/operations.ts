@@ -31,6 +31,7 @@ export interface Draft {
   readonly sourceIds: readonly string[];
   readonly eventTime?: number;
   readonly validFrom?: number;
+  readonly validUntil?: number;
   readonly ttlMs?: number;
   /** Absolute, and so perhaps past. */
   readonly expireTime?: number;
@@ -98,6 +99,14 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly etag: Etag;
       readonly request: boolean;
     }
+  | {
+      readonly op: "restore";
+      readonly id: string;
+      readonly revision: number;
+      readonly etag: Etag;
+      readonly request: boolean;
+    }
+  | { readonly op: "revisions"; readonly id: string; readonly pageSize: number }
   | { readonly op: "delete"; readonly id: string; readonly etag: Etag; readonly request: boolean }
   | {
       readonly op: "purge";
@@ -163,6 +172,7 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly minSimilarity?: number;
       readonly recencyWeight: number;
       readonly importanceWeight: number;
+      readonly neighbors: number;
     }
   | { readonly op: "namespaces"; readonly pageSize: number }
   | { readonly op: "namespaceStats" }
@@ -281,7 +291,8 @@ function draft(level: Level): fc.Arbitrary<Draft> {
       pinned: fc.boolean(),
       sourceIds: fc.subarray(IDS, { maxLength: 2 }),
       eventTime: rarely(2, fc.constantFrom(NOW - DAY, NOW - DAY + 1, NOW, NOW + DAY)),
-      validFrom: rarely(4, fc.constantFrom(0, NOW)),
+      validFrom: rarely(4, fc.constantFrom(0, NOW, NOW + 1000)),
+      validUntil: rarely(4, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
       ttlMs: rarely(6, spans),
       expireTime: rarely(8, fc.constantFrom(NOW - DAY, NOW, NOW + 5000, NOW + 2 * DAY)),
       ...(level.ports
@@ -303,7 +314,7 @@ function supersedingDraft(level: Level): fc.Arbitrary<Draft> {
 
 /** The same in everything of the duplicate key but the text, of which some are the same when they are folded. */
 function likelyDuplicate(made: Draft): fc.Arbitrary<Draft> {
-  const { eventTime: _eventTime, validFrom: _validFrom, ...given } = made;
+  const { eventTime: _eventTime, validFrom: _validFrom, validUntil: _validUntil, ...given } = made;
   const plain = { userId: "", agentId: "", sessionId: "", author: "", role: "", kind: "SEMANTIC" as const };
   return fc.constantFrom(...FOLDED_TEXTS).map((folded) => ({ ...given, ...plain, text: folded }));
 }
@@ -370,12 +381,21 @@ function operationTime(random: () => number): number {
   return NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
 }
 
-function filter(level: Level): fc.Arbitrary<MemoryFilter> {
+/** `asOf`: of a request that may ask for the past. */
+function filter(level: Level, { asOf }: { readonly asOf: boolean }): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
     const access = { accessCount: 1, lastAccessTime: operationTime(random) };
     const made = randomFilter(random, { ...randomMemory(random, "model"), access });
-    return level.ports ? made : asRequestsCarryIt(made);
+    if (level.ports) return made;
+    const { asOf: time, ...now } = asRequestsCarryIt(made);
+    return asOf && time !== undefined ? { ...now, asOf: time } : now;
   });
+  const past = seeded(
+    (random): MemoryFilter => ({
+      states: pick(random, [["ACTIVE"], ["ACTIVE"], ["SUPERSEDED"], STATES]),
+      asOf: operationTime(random),
+    }),
+  );
   // By itself, because few memories pass another condition too.
   const accessed = seeded(
     (random): MemoryFilter => ({
@@ -388,6 +408,7 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
     { weight: 1, arbitrary: fc.constant<MemoryFilter>({ states: STATES }) },
     { weight: 3, arbitrary: any },
     { weight: 1, arbitrary: accessed },
+    ...(asOf ? [{ weight: 3, arbitrary: past }] : []),
   );
 }
 
@@ -458,7 +479,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      2,
+      3,
       fc.record({
         op: op("create"),
         at,
@@ -480,7 +501,16 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [4, fc.record({ op: op("delete"), at, id, etag, request })],
-    [2, fc.record({ op: op("purge"), at, filter: filter(level), force: oneInThree, request })],
+    [
+      2,
+      fc.record({
+        op: op("purge"),
+        at,
+        filter: filter(level, { asOf: level.ports }),
+        force: oneInThree,
+        request,
+      }),
+    ],
     [1, fc.record({ op: op("deleteNamespace"), at, force: oneInThree, request })],
     [
       2,
@@ -514,14 +544,14 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         {
           op: op("export"),
           at,
-          filter: filter(level),
+          filter: filter(level, { asOf: level.ports }),
           pageSize,
           maxBytes: fc.constantFrom(1, 2000, Number.MAX_SAFE_INTEGER),
         },
         { requiredKeys: ["op", "at", "pageSize", "maxBytes"] },
       ),
     ],
-    [4, fc.record({ op: op("list"), at, filter: filter(level), pageSize })],
+    [4, fc.record({ op: op("list"), at, filter: filter(level, { asOf: true }), pageSize })],
     [
       12,
       fc.record(
@@ -532,18 +562,30 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
             { weight: 3, arbitrary: fc.record({ text }) },
             { weight: 1, arbitrary: fc.record({ like: id }) },
           ),
-          filter: filter(level),
+          filter: filter(level, { asOf: true }),
           mode: fc.constantFrom("HYBRID" as const, "VECTOR" as const, "KEYWORD" as const),
           limit: fc.constantFrom(1, 3, 10, 100),
           minSimilarity: fc.constantFrom(-1, 0.05, 0.3).map(Math.fround),
           recencyWeight: unit,
           importanceWeight: unit,
+          neighbors: fc.constantFrom(0, 0, 1, 5),
         },
         {
-          requiredKeys: ["op", "at", "query", "filter", "mode", "limit", "recencyWeight", "importanceWeight"],
+          requiredKeys: [
+            ...(["op", "at", "query", "filter", "mode", "limit"] as const),
+            ...(["recencyWeight", "importanceWeight", "neighbors"] as const),
+          ],
         },
       ),
     ],
+    [
+      6,
+      fc.record({
+        ...{ op: op("restore"), at, id, etag, request },
+        revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+      }),
+    ],
+    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [

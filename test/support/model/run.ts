@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly embedder: Embedder;
   readonly cache: NaiveContext["cache"];
   readonly tenantOf: NaiveContext["tenantOf"];
+  /** Of the tested implementation. */
+  readonly maxRevisions: number;
 }
 
 /** Counts of compared operations, so that a test can assert that it compared something. */
@@ -41,6 +43,10 @@ export interface RunCounts {
   imported: number;
   /** Memories that exports gave. */
   exported: number;
+  /** Memories that were restored. */
+  restored: number;
+  /** Revisions that were listed. */
+  revisions: number;
 }
 
 export function newRunCounts(): RunCounts {
@@ -53,6 +59,8 @@ export function newRunCounts(): RunCounts {
     comparableRankings: 0,
     imported: 0,
     exported: 0,
+    restored: 0,
+    revisions: 0,
   };
 }
 
@@ -70,7 +78,7 @@ export async function runOperations(
   options: RunOptions,
   counts: RunCounts,
 ): Promise<void> {
-  const stores = referenceStores();
+  const stores = referenceStores(undefined, options);
   const past: Past[] = [];
   let now = NOW;
   for (const [index, operation] of operations.entries()) {
@@ -162,6 +170,8 @@ function altered(input: OperationInput): OperationInput | undefined {
       };
     case "update":
       return { ...input, patch: { ...input.patch, text: "altered" }, fields: ["text"] };
+    case "restore":
+      return { ...input, revision: input.revision + 1 };
     case "delete":
       return { ...input, id: input.id === "m0" ? "m1" : "m0" };
     case "purge":
@@ -210,6 +220,7 @@ function isSameDeletion(before: Answer, answer: Answer): boolean {
 function count(counts: RunCounts, operation: Operation, expected: Expected): void {
   if (expected.kind === "refused") counts.refused += 1;
   if (operation.op === "again") counts.replayed += 1;
+  if (operation.op === "restore" && expected.kind === "plain") counts.restored += 1;
   if (operation.op === "create" && expected.kind === "plain") {
     const detail = [expected.value].flat() as readonly object[];
     counts.duplicates += detail.filter((one) => "duplicate" in one).length;
@@ -218,6 +229,7 @@ function count(counts: RunCounts, operation: Operation, expected: Expected): voi
     if (operation.op === "import")
       counts.imported += (expected.value as readonly ImportStep[]).at(-1)?.imported ?? 0;
     if (operation.op === "export") counts.exported += expected.value.length;
+    if (operation.op === "revisions") counts.revisions += expected.value.flat().length;
   }
   if (expected.kind !== "search" || expected.ranked.length < 2) return;
   counts.rankings += 1;

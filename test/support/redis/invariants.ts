@@ -150,7 +150,22 @@ async function checkMemories(
     terms += words.length;
     for (const word of new Set(words)) add(frequencies, word);
     for (const token of text("tok").split(",")) if (isCounted(token)) add(sizes, token);
+    const kept = Object.keys(await redis.hgetall(namespace.revisions(id))).map(Number);
+    const last = Number(text("rev"));
+    expectEqual(
+      `${what}: its revisions are the last ones, without gaps`,
+      new Set(kept),
+      new Set(kept.map((_, at) => last - at)),
+    );
   }
+  const firstRevisions = namespace.revisions("");
+  expectEqual(
+    "revisions of missing memories",
+    [...all].filter(
+      (key) => key.startsWith(firstRevisions) && !ids.includes(key.slice(firstRevisions.length)),
+    ),
+    [],
+  );
   expectEqual("order", await scoresOf(redis, namespace.order), order);
   expectEqual("duplicates", new Set((await scoresOf(redis, namespace.duplicates)).keys()), duplicates);
   expectEqual("sizes", await countsOf(redis, namespace.sizes), sizes);

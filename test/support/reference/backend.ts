@@ -17,9 +17,10 @@ export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "nam
  */
 export function referenceStores(
   universe: Universe = emptyUniverse(),
+  { maxRevisions }: { readonly maxRevisions?: number } = {},
 ): Stores & { readonly compactions: CompactionStore } {
   return {
-    memories: referenceMemories(universe),
+    memories: referenceMemories(universe, maxRevisions),
     cache: referenceCacheStore(universe),
     cachePolicies: referenceCachePolicyStore(universe),
     compactions: referenceCompactionStore(universe),

@@ -8,6 +8,7 @@ import {
   compactionRunning,
 } from "../../../src/domain/errors.ts";
 import { isExpired } from "../../../src/domain/memory/memory.ts";
+import { putTime } from "../../../src/domain/memory/revision.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import {
   type ChangedScope,
@@ -17,6 +18,7 @@ import {
   type StoredCompactionPolicy,
   type StoredRun,
 } from "../../../src/ports/compaction/compaction-store.ts";
+import { replaceWith } from "./memories.ts";
 import {
   byTime,
   idempotently,
@@ -99,7 +101,7 @@ export function referenceCompactionStore(universe: Universe): CompactionStore {
       const world = worldOf(universe, scope);
       const conflicts = changes === undefined ? [] : conflictsOf(world, changes, now);
       if (conflicts.length > 0) return conflicts;
-      if (changes !== undefined) change(world, changes);
+      if (changes !== undefined) change(world, changes, now);
       if (discardGroups === true) found.groups.clear();
       for (const group of groups ?? []) found.groups.set(group.number, writtenDown(group));
       replaceRun(found, run);
@@ -205,7 +207,7 @@ function conflictsOf(world: World, { expected, create }: MemoryChanges, now: num
   return [...changed.map(({ id }) => id), ...taken.map(({ memory }) => memory.id)];
 }
 
-function change(world: World, { put, create, remove }: MemoryChanges): void {
+function change(world: World, { put, create, remove }: MemoryChanges, now: number): void {
   // A created memory takes the place of an expired one with its id.
   const removed = new Set([...remove, ...create.map(({ memory }) => memory.id)]);
   world.memories = world.memories.filter(({ memory }) => !removed.has(memory.id));
@@ -213,12 +215,12 @@ function change(world: World, { put, create, remove }: MemoryChanges): void {
     const next = put.find(({ id }) => id === one.memory.id);
     if (next === undefined) continue;
     const { sessionPosition, embedding } = one.memory;
-    one.memory = writtenDown({ ...next, sessionPosition, embedding });
+    replaceWith(one, writtenDown({ ...next, sessionPosition, embedding }), putTime(next, now));
   }
   for (const { memory, duplicateKey, terms, vector } of create) {
     const position = memory.sessionId === "" ? 0 : (world.sessions.get(memory.sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(memory.sessionId, position);
     const written = writtenDown({ ...memory, sessionPosition: position });
-    world.memories.push({ memory: written, duplicateKey, terms, vector, access: undefined });
+    world.memories.push({ memory: written, duplicateKey, terms, vector, access: undefined, revisions: [] });
   }
 }

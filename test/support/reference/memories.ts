@@ -5,12 +5,13 @@ import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
 import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
+import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
+import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
 import {
-  type AccessStatistics,
-  isExpired,
-  type Memory,
-  type StoredMemory,
-} from "../../../src/domain/memory/memory.ts";
+  DEFAULT_MAX_REVISIONS,
+  type MemoryRevision,
+  revisedMemory,
+} from "../../../src/domain/memory/revision.ts";
 import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
 import { notActive, superseded } from "../../../src/domain/memory/supersession.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -50,7 +51,8 @@ interface RecordedBatch {
 }
 
 /** The reference implementation of Memories, as simple as possible: full scans of lists. */
-export function referenceMemories(universe: Universe): Memories {
+export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX_REVISIONS): Memories {
+  const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
   const memoriesIn = (scope: NamespaceKey): readonly ReferenceMemory[] =>
     universe.worlds.get(worldKeyOf(scope))?.memories ?? [];
   const live = (scope: NamespaceKey, now: number): readonly ReferenceMemory[] =>
@@ -85,8 +87,10 @@ export function referenceMemories(universe: Universe): Memories {
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
-      if (memory !== duplicate.memory) noteChange(worldOf(universe, scope), memory.userId, now);
-      duplicate.memory = memory;
+      if (memory !== duplicate.memory) {
+        replaceWith(duplicate, memory);
+        noteChange(worldOf(universe, scope), memory.userId, now);
+      }
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
@@ -103,7 +107,7 @@ export function referenceMemories(universe: Universe): Memories {
     }
     for (const one of live(scope, now)) {
       const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
-      if (isReplaced) one.memory = superseded(one.memory, id, now);
+      if (isReplaced) replaceWith(one, superseded(one.memory, id, now));
     }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
@@ -134,11 +138,14 @@ export function referenceMemories(universe: Universe): Memories {
     scope: NamespaceKey,
     item: Replacement,
     sessionPosition: number,
-    access?: AccessStatistics,
+    { access, revisions }: Pick<ReferenceMemory, "access" | "revisions"> = {
+      access: undefined,
+      revisions: [],
+    },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
     const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access };
+    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -150,6 +157,32 @@ export function referenceMemories(universe: Universe): Memories {
       exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
 
       get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+      neighbors: async (scope, ids, { filter, count, maxBytes, now }) => {
+        const lists = ids.map((id) => {
+          const { sessionId = "", sessionPosition = 0 } =
+            memoriesIn(scope).find(({ memory }) => memory.id === id)?.memory ?? {};
+          if (sessionId === "") return [];
+          const session = memoriesIn(scope)
+            .map(stored)
+            .filter((one) => one.sessionId === sessionId)
+            .sort((a, b) => a.sessionPosition - b.sessionPosition);
+          const passes = (one: StoredMemory): boolean => matchesFilter(one, filter, now);
+          const before = session.filter((one) => one.sessionPosition < sessionPosition);
+          const after = session.filter((one) => one.sessionPosition > sessionPosition);
+          return [
+            ...before.slice(-NEIGHBOR_REACH).filter(passes).slice(-count),
+            ...after.slice(0, NEIGHBOR_REACH).filter(passes).slice(0, count),
+          ];
+        });
+        const read = new Map<string, number>();
+        const bytes = (): number => [...read.values()].reduce((sum, size) => sum + size, 0);
+        return lists.filter((list, at) => {
+          if (at > 0 && bytes() >= maxBytes) return false;
+          for (const one of list) read.set(one.id, Buffer.byteLength(JSON.stringify(one)));
+          return true;
+        });
+      },
 
       list: async (scope, { filter, after, limit, now }) =>
         passing(scope, filter, now)
@@ -198,10 +231,12 @@ export function referenceMemories(universe: Universe): Memories {
           options,
           () => {
             if (current.etag !== expectedEtag) throw changed(id);
+            const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
             noteChange(worldOf(universe, scope), current.userId, options.now);
             const { sessionPosition, access } = current;
-            return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
+            const kept = { access, revisions: withRevision(replaced, replacement.memory.updateTime) };
+            return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,
         );
@@ -295,8 +330,18 @@ export function referenceMemories(universe: Universe): Memories {
           .map(({ memory }) => memory)
           .sort((a, b) => byTime(b, a))
           .filter((memory) => after === undefined || byTime(memory, after) < 0);
-        const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+      },
+    },
+    revisions: {
+      list: async (scope, id, { before = Infinity, limit, maxBytes, now }) => {
+        const one = live(scope, now).find(({ memory }) => memory.id === id);
+        if (one === undefined) return undefined;
+        const found = one.revisions
+          .filter(({ number }) => number < before && number > one.revisions.length - maxRevisions)
+          .toReversed();
+        const page = withinBytes(found.slice(0, limit), ({ memory }) => sizeOf(memory), maxBytes);
+        return { revisions: page, more: page.length < found.length };
       },
     },
     importer: {
@@ -308,6 +353,24 @@ export function referenceMemories(universe: Universe): Memories {
       },
     },
   };
+}
+
+/** Keeps all: the store says how many of them can be read. */
+function withRevision(replaced: ReferenceMemory | undefined, replaceTime: number): readonly MemoryRevision[] {
+  if (replaced === undefined) return [];
+  const number = replaced.revisions.length + 1;
+  const memory = revisedMemory(replaced.memory);
+  return [...replaced.revisions, { number, replaceTime, memory }];
+}
+
+/** Replaces a memory, which becomes a revision. */
+export function replaceWith(
+  one: ReferenceMemory,
+  memory: Memory,
+  replaceTime: number = memory.updateTime,
+): void {
+  one.revisions = withRevision(one, replaceTime);
+  one.memory = memory;
 }
 
 function stored({ memory, access }: ReferenceMemory): StoredMemory {

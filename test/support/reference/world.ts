@@ -8,6 +8,7 @@ import type { CompactionRun } from "../../../src/domain/compaction/run.ts";
 import type { NamespacePolicy } from "../../../src/domain/compaction/stored-policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
+import type { MemoryRevision } from "../../../src/domain/memory/revision.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
 /** A stored memory of the reference, with the fields of a search. */
@@ -17,6 +18,8 @@ export interface ReferenceMemory {
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;
   access: AccessStatistics | undefined;
+  /** All earlier versions, oldest first. */
+  revisions: readonly MemoryRevision[];
 }
 
 export interface ReferenceEntry {

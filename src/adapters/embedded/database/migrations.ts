@@ -145,8 +145,32 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
-/** The additions of format 6. */
+/** The additions of format 6: the history of memories, and compactions. */
 const FORMAT_6 = `
+-- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
+-- record is left to those who read it.
+ALTER TABLE memory ADD COLUMN ended INTEGER;
+ALTER TABLE memory ADD COLUMN valid_from INTEGER;
+ALTER TABLE memory ADD COLUMN valid_until INTEGER;
+UPDATE memory SET
+  ended = CASE state WHEN 'ACTIVE' THEN NULL ELSE json_extract(substr(record, 9), '$.updateTime') END,
+  valid_from = json_extract(substr(record, 9), '$.validFrom'),
+  valid_until = json_extract(substr(record, 9), '$.validUntil')
+  WHERE json_valid(substr(record, 9));
+
+-- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
+ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- What memories were before their changes. By id, because a replaced memory gets a new row.
+CREATE TABLE memory_revision (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  replace_time INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, id, number)
+) STRICT;
+
 -- Compactions. user_id: NULL for every user. under_way: whether a process works on it, or one has to continue it. due_time, end_time:
 -- see dueTimeOf and endTimeOf. free_time: from when any process may continue it; NULL when it has ended.
 CREATE TABLE compaction_run (

@@ -38,11 +38,14 @@ export function checkFile(sqlite: DatabaseSync): FileFindings {
   return { damage: [...wrongRows(rows), ...lostRows(sqlite, new Set())], indexes: [], keywords: false };
 }
 
-function wrongRows({ records, columns, vectors }: RowFaults): TableDamage[] {
+function wrongRows({ records, columns, vectors, revisions }: RowFaults): TableDamage[] {
   return [
     // A read of such a memory by id rejects with STORE_CORRUPT.
     ...(records > 0 ? [{ table: "memory.record", what: `${records} records are not what was written` }] : []),
     ...(columns > 0 ? [{ table: "memory", what: `${columns} rows are not what their records say` }] : []),
+    ...(revisions > 0
+      ? [{ table: "memory_revision", what: `${revisions} records are not what was written` }]
+      : []),
     ...(vectors > 0 ? [{ table: "memory_vector", what: `${vectors} vectors are not what was written` }] : []),
   ];
 }

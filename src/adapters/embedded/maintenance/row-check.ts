@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Memory } from "../../../domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
 import { decodeRecord, decodeVector } from "../database/checksums.ts";
 
 /** Numbers of damaged rows. */
@@ -9,13 +9,16 @@ export interface RowFaults {
   /** Rows whose columns differ from their intact record. */
   readonly columns: number;
   readonly vectors: number;
+  /** Records of revisions that do not match their checksum. */
+  readonly revisions: number;
 }
 
-/** Reads every memory and every vector. A damaged page ends the scan of its table; the findings before it count. */
+/** Reads every memory, every revision and every vector. A damaged page ends the scan of its table; the findings before it count. */
 export function verifyRows(sqlite: DatabaseSync): RowFaults {
   let records = 0;
   let columns = 0;
   let vectors = 0;
+  let revisions = 0;
   readAll(
     sqlite,
     `SELECT ${COLUMNS.map(([name]) => name).join(", ")}, record FROM memory NOT INDEXED`,
@@ -28,7 +31,10 @@ export function verifyRows(sqlite: DatabaseSync): RowFaults {
   readAll(sqlite, "SELECT vector FROM memory_vector", (row) => {
     if (whole(() => decodeVector(row["vector"], "a vector")) === undefined) vectors += 1;
   });
-  return { records, columns, vectors };
+  readAll(sqlite, "SELECT record FROM memory_revision", (row) => {
+    if (whole(() => decodeRecord<Memory>(row["record"], "a revision")) === undefined) revisions += 1;
+  });
+  return { records, columns, vectors, revisions };
 }
 
 /** Columns that duplicate fields of the record, as `#insert` of the memory store writes them. */
@@ -46,6 +52,9 @@ const COLUMNS: readonly (readonly [name: string, valueIn: (memory: Memory) => un
   ["create_time", ({ createTime }) => createTime],
   ["event_time", ({ eventTime }) => eventTime ?? null],
   ["expire_time", ({ expireTime }) => expireTime ?? null],
+  ["ended", (memory) => endedTime(memory) ?? null],
+  ["valid_from", ({ validFrom }) => validFrom ?? null],
+  ["valid_until", ({ validUntil }) => validUntil ?? null],
 ];
 
 function readAll(sqlite: DatabaseSync, sql: string, look: (row: Record<string, unknown>) => void): void {

@@ -45,7 +45,7 @@ export class MemoryChangeWriter {
       const row = rows.find(namespaceId, memory.id);
       if (row === undefined) throw new RangeError(`${memory.id} is put and not expected`);
       const { sessionPosition, embedding } = recordIn(row);
-      afterCommit.push(rowWriter.put(row, { ...memory, sessionPosition, embedding }));
+      afterCommit.push(rowWriter.put(row, { ...memory, sessionPosition, embedding }, now));
     }
     return afterCommit;
   }

@@ -100,7 +100,7 @@ function existingOf(
 function duplicateOf(database: Database, namespaceId: number, item: NewMemory, now: number): Row | undefined {
   return database.first(
     // INDEXED BY, because the planner would otherwise scan the whole namespace in order of time rather than sort a few rows.
-    `SELECT m.row, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
+    `SELECT m.row, m.revision, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
      WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
      AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.id LIMIT 1`,
     namespaceId,

@@ -13,6 +13,7 @@ import { EmbeddedAccessCounts } from "./access-counts.ts";
 import { MemoryChangeWriter } from "./change-writer.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
+import { EmbeddedMemoryRevisions, RevisionRows } from "./revisions.ts";
 import { MemoryRowWriter } from "./row-writer.ts";
 import { MemoryRows } from "./rows.ts";
 import { EmbeddedCandidateSearch } from "./search.ts";
@@ -31,6 +32,8 @@ export interface EmbeddedMemoriesOptions {
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
   readonly changedScopes: ChangedScopes;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   readonly log: Log;
 }
 
@@ -47,7 +50,8 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
-  const rowWriter = new MemoryRowWriter({ ...options, accessCounts });
+  const revisionRows = new RevisionRows(database, options.maxRevisions);
+  const rowWriter = new MemoryRowWriter({ ...options, accessCounts, revisionRows });
   const positions = new SessionPositions(database);
   const parts = { ...options, accessCounts, rows, rowWriter, positions };
   const reader = new EmbeddedMemoryReader(parts);
@@ -61,6 +65,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
     exporter: reader,
     importer: writer,
     changeWriter: new MemoryChangeWriter(parts),
+    revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };
 }

@@ -1,5 +1,6 @@
 import { metadataTokens } from "../../../domain/memory/filter.ts";
-import type { Memory } from "../../../domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
+import { putTime } from "../../../domain/memory/revision.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import { encodeRecord, encodeVector } from "../database/checksums.ts";
@@ -10,6 +11,8 @@ import { termBytes } from "../keywords/terms.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { RevisionRows } from "./revisions.ts";
+import { accessOf } from "./rows.ts";
 
 /** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -24,10 +27,17 @@ export interface MemoryRowWriterParts {
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
   readonly accessCounts: EmbeddedAccessCounts;
+  readonly revisionRows: RevisionRows;
 }
 
 /** Call after the write that returned it is on disk. */
 export type AfterCommit = () => void;
+
+/** A memory as it was written. */
+export interface WrittenMemory {
+  readonly memory: Memory;
+  readonly afterCommit: AfterCommit;
+}
 
 /**
  * Writes and removes memories with all their rows: tags, metadata, terms, vectors, counters. All methods only inside a
@@ -43,21 +53,41 @@ export class MemoryRowWriter {
   }
 
   /** Writes a new memory, and discards the pending access counts of an earlier one with its id. */
-  insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
+  insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number): WrittenMemory {
     this.#parts.accessCounts.discard(namespaceId, item.memory.id);
-    return this.insert(namespaceId, item, sessionPosition, now);
+    return this.#insert(namespaceId, item, { sessionPosition, revision: 0, now });
+  }
+
+  /**
+   * Replaces a memory (a row of MemoryRows.find), which becomes a revision. Its access statistics and session position stay.
+   */
+  replace(row: Row, item: Replacement, sessionPosition: number, now: number): WrittenMemory {
+    const { accessCounts, revisionRows } = this.#parts;
+    const namespaceId = Number(row["namespace_id"]);
+    const revision = revisionRows.keep(row, item.memory.updateTime);
+    const removed = this.#removeRow(row);
+    const inserted = this.#insert(namespaceId, item, { sessionPosition, revision, now });
+    const access = accessOf(row);
+    if (access !== undefined) accessCounts.write(namespaceId, item.memory.id, access);
+    return {
+      memory: inserted.memory,
+      afterCommit: () => {
+        removed();
+        inserted.afterCommit();
+      },
+    };
   }
 
   /** Writes all rows of a memory, which keeps the pending access counts of its id. */
-  insert(
+  #insert(
     namespaceId: number,
     item: Replacement,
-    sessionPosition: number,
-    now: number,
-  ): { readonly memory: Memory; readonly afterCommit: AfterCommit } {
+    given: { readonly sessionPosition: number; readonly revision: number; readonly now: number },
+  ): WrittenMemory {
+    const { sessionPosition, revision, now } = given;
     const { keywords, pendingRows, vectors } = this.#parts;
     const { memory, vector } = this.#ofThisModel(item, sessionPosition);
-    const row = this.#insertRow(namespaceId, memory, item);
+    const row = this.#insertRow(namespaceId, memory, item, revision);
     if (vector !== undefined) {
       this.#database.run("INSERT INTO memory_vector (row, vector) VALUES (?, ?)", row, encodeVector(vector));
     } else {
@@ -75,15 +105,25 @@ export class MemoryRowWriter {
     };
   }
 
-  /** Writes a new version of a memory with the same text, and so the same terms and vector, and with more tags. */
-  update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
+  /**
+   * Writes a new version of a memory (a row of MemoryRows.find), which becomes a revision, with the same text, and so the same
+   * terms and vector, and with more tags.
+   */
+  update(
+    row: Row,
+    memory: Memory,
+    addedTags: readonly string[],
+    replaceTime = memory.updateTime,
+  ): AfterCommit {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
-      "UPDATE memory SET record = ?, state = ?, expire_time = ? WHERE row = ?",
+      "UPDATE memory SET record = ?, state = ?, ended = ?, expire_time = ?, revision = ? WHERE row = ?",
       encodeRecord(memory),
       memory.state,
+      endedTime(memory) ?? null,
       memory.expireTime ?? null,
+      this.#parts.revisionRows.keep(row, replaceTime),
       number,
     );
     this.#insertTags(number, addedTags);
@@ -96,22 +136,25 @@ export class MemoryRowWriter {
   }
 
   /** Writes a new record of a memory: see MemoryChanges.put. */
-  put(row: Row, memory: Memory): AfterCommit {
+  put(row: Row, memory: Memory, now: number): AfterCommit {
     const number = Number(row["row"]);
     this.#database.run("UPDATE memory SET importance = ? WHERE row = ?", memory.importance, number);
     this.#database.run("DELETE FROM memory_tag WHERE row = ?", number);
-    return this.update(row, memory, memory.tags);
+    return this.update(row, memory, memory.tags, putTime(memory, now));
   }
 
-  /** Deletes a memory with its access counts. */
+  /** Deletes a memory with its access counts and its revisions. */
   remove(row: Row): AfterCommit {
+    const namespaceId = Number(row["namespace_id"]);
+    const id = String(row["id"]);
     // At once: later counts of this id belong to another memory.
-    this.#parts.accessCounts.discard(Number(row["namespace_id"]), String(row["id"]));
-    return this.removeRow(row);
+    this.#parts.accessCounts.discard(namespaceId, id);
+    this.#parts.revisionRows.remove(namespaceId, id);
+    return this.#removeRow(row);
   }
 
   /** Deletes a row, its terms and its counters. Tags, metadata and vector are deleted by foreign key. */
-  removeRow(row: Row): AfterCommit {
+  #removeRow(row: Row): AfterCommit {
     const { keywords, vectors } = this.#parts;
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
@@ -131,11 +174,17 @@ export class MemoryRowWriter {
     return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
   }
 
-  #insertRow(namespaceId: number, memory: Memory, { duplicateKey, terms }: Replacement): number {
+  #insertRow(
+    namespaceId: number,
+    memory: Memory,
+    { duplicateKey, terms }: Replacement,
+    revision: number,
+  ): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
-         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, ended, valid_from,
+         valid_until, duplicate_key, term_count, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -151,8 +200,12 @@ export class MemoryRowWriter {
       memory.createTime,
       memory.eventTime ?? null,
       memory.expireTime ?? null,
+      endedTime(memory) ?? null,
+      memory.validFrom ?? null,
+      memory.validUntil ?? null,
       duplicateKey,
       terms.length,
+      revision,
     );
     this.#insertTags(row, memory.tags);
     for (const token of new Set(metadataTokens(memory.metadata))) {

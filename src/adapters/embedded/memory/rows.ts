@@ -46,7 +46,7 @@ export class MemoryRows {
   /** The row of a memory, expired or not; undefined: there is none. */
   find(namespaceId: number, id: string): Row | undefined {
     return this.#database.first(
-      `SELECT m.row, m.term_count, m.expire_time, ${STORED} FROM memory m ${WITH_ACCESS} WHERE m.namespace_id = ? AND m.id = ?`,
+      `SELECT m.row, m.term_count, m.expire_time, m.revision, ${STORED} FROM memory m ${WITH_ACCESS} WHERE m.namespace_id = ? AND m.id = ?`,
       namespaceId,
       id,
     );

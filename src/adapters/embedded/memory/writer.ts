@@ -18,10 +18,9 @@ import type { Written } from "../database/database.ts";
 import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
-import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
-import { accessOf, isStored, recordIn } from "./rows.ts";
+import { isStored, recordIn } from "./rows.ts";
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
@@ -40,7 +39,6 @@ interface CarriedOut {
 export interface MemoryWriterParts extends CreateItemParts {
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  readonly accessCounts: EmbeddedAccessCounts;
 }
 
 /** Writes of single memories and of batches, each in one transaction. */
@@ -89,23 +87,17 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter, accessCounts, changedScopes } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter, changedScopes } = this.#parts;
     const { now, request } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
-      const removed = rowWriter.removeRow(row);
-      const inserted = rowWriter.insert(namespaceId, replacement, current.sessionPosition, now);
-      const access = accessOf(row);
-      if (access !== undefined) accessCounts.write(namespaceId, id, access);
+      const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
       changedScopes.add(namespaceId, current.userId, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
-      return {
-        result: withAccess(inserted.memory, current.access),
-        afterCommit: () => runAll([removed, inserted.afterCommit]),
-      };
+      return { result: withAccess(memory, current.access), afterCommit };
     });
   }
 

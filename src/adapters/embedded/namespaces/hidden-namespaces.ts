@@ -9,6 +9,7 @@ export const HIDDEN_TENANT = "";
 
 /** Tables whose rows are deleted by key, with that key. Memories are not among them: their terms are removed too. */
 const OTHERS = [
+  { table: "memory_revision", key: "namespace_id, id, number" },
   { table: "cache_entry", key: "row" },
   { table: "cache_remembered", key: "row" },
   { table: "session", key: "namespace_id, session_id" },

@@ -11,7 +11,7 @@ import type { IdempotencyRecords } from "./idempotency.ts";
 import type { NamespaceIds } from "./namespace-ids.ts";
 
 /** The tables with rows of a namespace; rows below these are deleted by foreign key. */
-const TABLES = ["memory", "session", "request", "cache_entry"] as const;
+const TABLES = ["memory", "memory_revision", "session", "request", "cache_entry"] as const;
 
 export interface EmbeddedNamespaceStoreOptions {
   readonly keywords: KeywordIndex;

@@ -3,6 +3,7 @@ import type { Reply } from "../connection/client.ts";
 import { bytesOf, isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary, defineScript, list, rows } from "../connection/script.ts";
 import { CHANGES } from "../memory/change-writer.ts";
+import { REVISIONS } from "../memory/revisions.ts";
 import { MEMORY } from "../memory/rows.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
 import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
@@ -69,7 +70,7 @@ type WriteReply =
 
 export const WRITE = defineNamespaceScript({
   file: new URL("./write-compaction.lua", import.meta.url),
-  libraries: [MEMORY, RUN],
+  libraries: [MEMORY, REVISIONS, RUN],
   effect: "writes",
   keys: ["compactionGroups"],
   arguments: [

@@ -159,7 +159,7 @@ export class RedisCompactionStore implements CompactionStore {
           compactionGroups: namespace.compactionGroups(id),
           ...{ now, fence, expectedVersion: version, discardGroups: discardGroups ? 1 : 0 },
           groups: groups.map((group) => ({ number: group.number, rec: pack(group) })),
-          ...memories.input(namespace, changes),
+          ...memories.input(namespace, changes, now),
         }),
       }),
     );

@@ -29,7 +29,7 @@ for _, memory in ipairs(creates) do
   if memory.session ~= '' then position = redis.call('HINCRBY', last_positions, memory.session, 1) end
   write_memory(changes, memory, generation, position, now)
 end
-for _, memory in ipairs(puts) do put_memory(changes, memory) end
+for _, memory in ipairs(puts) do put_memory(changes, memory, keep_revision(memory.id, memory.updated)) end
 write_changes(changes)
 if discard_groups == '1' then redis.call('DEL', compaction_groups) end
 for _, group in ipairs(groups) do redis.call('HSET', compaction_groups, group.number, group.rec) end

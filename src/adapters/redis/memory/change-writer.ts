@@ -21,6 +21,8 @@ export interface MemoryChangeWriterOptions {
   readonly model: VectorModel;
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** See MemoryWritesOptions. */
   readonly onWritten: MemoryWritesOptions["onWritten"];
 }
@@ -46,12 +48,13 @@ export class MemoryChangeWriter {
   }
 
   /** The arguments CHANGES. */
-  input({ namespaceId }: NamespaceRedisKeys, { expected, put, create, remove }: MemoryChanges) {
-    const { model, pack } = this.#options;
+  input({ namespaceId }: NamespaceRedisKeys, { expected, put, create, remove }: MemoryChanges, now: number) {
+    const { model, pack, maxRevisions } = this.#options;
     return {
+      maxRevisions,
       generation: create.length === 0 ? "" : model.generation,
       expected: expected.map(({ id, etag }) => ({ id, etag })),
-      puts: put.map((memory) => putInput(namespaceId, memory, pack)),
+      puts: put.map((memory) => putInput(namespaceId, memory, { pack, now })),
       creates: create.map((item) => memoryInput(namespaceId, ofThisModel(item, model), pack)),
       removes: remove.map((id) => ({ id })),
     };

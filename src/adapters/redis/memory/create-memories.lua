@@ -65,10 +65,12 @@ for _, item in ipairs(items) do
     write_memory(changes, item, generation, position, now)
     positions[#positions + 1] = position
   end
-  if item.write == 'merge' then merge_memory(changes, item) end
+  if item.write == 'merge' then merge_memory(changes, item, keep_revision(item.id, item.updated)) end
   if item.write ~= '' then count_change(changes, item.user) end
 end
-for _, memory in ipairs(superseded) do supersede_memory(changes, memory) end
+for _, memory in ipairs(superseded) do
+  supersede_memory(changes, memory, keep_revision(memory.id, memory.updated))
+end
 write_changes(changes)
 write_changed_scopes(changes, now)
 record(outcome)

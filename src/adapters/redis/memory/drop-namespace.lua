@@ -15,6 +15,7 @@ for _, id in ipairs(dropped) do
   redis.call('ZREM', memory_expiry, namespace_id .. '/' .. id)
   remove_pending(id)
   redis.call('DEL', memory_prefix .. id)
+  redis.call('UNLINK', revisions_prefix .. id)
   redis.call('ZREM', memory_order, id)
   left = left - 1
 end

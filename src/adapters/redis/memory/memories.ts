@@ -10,9 +10,11 @@ import { MemoryAccesses } from "./access-counts.ts";
 import { MemoryChangeWriter } from "./change-writer.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
+import { HistoryFields } from "./history-fields.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
 import { MemoryReads, walkingSource } from "./reads.ts";
+import { RedisMemoryRevisions } from "./revisions.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
@@ -25,6 +27,8 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
   /** Called when a write of this process has left a memory pending. */
@@ -36,6 +40,8 @@ export interface RedisMemoriesOptions {
 export interface RedisMemories extends Memories, AsyncDisposable {
   /** What a compaction changes. */
   readonly changeWriter: MemoryChangeWriter;
+  /** Prepares the store for `as_of`, at the start and when it was replaced: see HistoryFields. */
+  openHistory(): Promise<void>;
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;
 }
@@ -43,8 +49,19 @@ export interface RedisMemories extends Memories, AsyncDisposable {
 export function openMemories(
   client: RedisClient,
   namespaces: Namespaces,
-  { model, pack = packRecord, indexes, vectors, sweeper, missing, onPending, log }: RedisMemoriesOptions,
+  options: RedisMemoriesOptions,
 ): RedisMemories {
+  const {
+    model,
+    pack = packRecord,
+    indexes,
+    vectors,
+    sweeper,
+    maxRevisions,
+    missing,
+    onPending,
+    log,
+  } = options;
   const accessCounts = new MemoryAccesses(namespaces, log);
   const pages = new MemoryPages(namespaces, model, accessCounts);
   const walk = new MemoryWalk(namespaces, pages, model);
@@ -52,13 +69,17 @@ export function openMemories(
   const sweep = (scope: NamespaceKey, now: number): Promise<void> =>
     sweeper.sweepExpired(namespaces.partition(scope), now);
   const otherwise = walkingSource(pages);
-  const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
+  const history = new HistoryFields({ client, namespaces, pages, indexes, log });
+  const hasHistory = (scope: NamespaceKey): boolean => history.isReady(scope);
+  const shared = { indexes, counters, sweep, missing, hasHistory };
+  const filtered = new FilteredMemories(namespaces, pages, { ...shared, otherwise });
   const reads = new MemoryReads(namespaces, pages, filtered);
   const writing: MemoryWritesOptions = {
     model,
     pack,
     accesses: accessCounts,
     reads,
+    maxRevisions,
     onWritten: (scope, { now, isPending }) => {
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
@@ -69,11 +90,8 @@ export function openMemories(
     client,
     namespaces,
     model,
-    indexes,
     vectors,
-    counters,
-    sweep,
-    missing,
+    ...shared,
     walk: (scope, query, now) => walk.search(scope, query, now),
   });
   return {
@@ -85,9 +103,14 @@ export function openMemories(
     exporter: reads,
     importer: writes,
     changeWriter: new MemoryChangeWriter(writing),
+    openHistory: () => history.open(),
+    revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
-      for (const cache of [accessCounts, pages, counters]) cache.clear();
+      for (const cache of [accessCounts, pages, counters, history]) cache.clear();
     },
-    [Symbol.asyncDispose]: () => accessCounts[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await history[Symbol.asyncDispose]();
+      await accessCounts[Symbol.asyncDispose]();
+    },
   };
 }

@@ -112,8 +112,27 @@ local function add_pending(id, is_refused, now)
   if not is_refused then redis.call('ZADD', pending_since, now, member) end
 end
 
--- Writes a new memory. `position`: in its session, 0 without one.
-local function write_memory(changes, memory, generation, position, now)
+-- The fields that as_of filters by: see historyInput in rows.ts. Absent ones are not written, because the index refuses an
+-- empty number.
+local function history_of(memory)
+  local fields = {}
+  for field, value in pairs({ ended = memory.ended, from = memory.valid_from, ['until'] = memory.valid_until }) do
+    if value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+  end
+  return fields
+end
+
+local function set_history(key, memory)
+  local fields = history_of(memory)
+  if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
+end
+
+-- Writes a memory. `position`: in its session, 0 without one. `revision`: the number of the one that it replaces; nil for a new
+-- memory.
+local function write_memory(changes, memory, generation, position, now, revision)
   local fields = {
     'tok', memory.tok, 'terms', memory.terms, 'created', memory.created, 'importance', memory.importance,
     'rec', memory.rec, 'emb', memory.emb, 'etag', memory.etag, 'pos', string.format('%d', position),
@@ -128,6 +147,8 @@ local function write_memory(changes, memory, generation, position, now)
   set('event', memory.event)
   set('expire', memory.expire)
   set('dup', memory.dup)
+  set('rev', revision or '')
+  for _, value in ipairs(history_of(memory)) do fields[#fields + 1] = value end
   set('v' .. generation, memory.vector)
   -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
@@ -143,11 +164,12 @@ local function write_memory(changes, memory, generation, position, now)
 end
 
 -- Merges a duplicate into an existing memory: see mergeDuplicate. Its terms, vectors and counted tokens do not change.
-local function merge_memory(changes, merged)
+-- `revision`: the number of the one that the merged memory replaces.
+local function merge_memory(changes, merged, revision)
   local key, member = memory_prefix .. merged.id, namespace_id .. '/' .. merged.id
   local created, event, importance = unpack(redis.call('HMGET', key, 'created', 'event', 'importance'))
   local fields = {
-    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag,
+    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag, 'rev', revision,
     'facts', created .. ' ' .. (event or '') .. ' ' .. importance .. ' ' .. merged.expire,
   }
   if merged.expire ~= '' then
@@ -162,13 +184,15 @@ local function merge_memory(changes, merged)
   changes.made = changes.made + 1
 end
 
--- Writes a superseded memory: see superseded in supersession.ts. Its terms and vectors do not change.
-local function supersede_memory(changes, memory)
+-- Writes a superseded memory: see superseded in supersession.ts. Its terms and vectors do not change. `revision`: the number of
+-- the one that it replaces.
+local function supersede_memory(changes, memory, revision)
   local key = memory_prefix .. memory.id
   local tok, dup = unpack(redis.call('HMGET', key, 'tok', 'dup'))
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
-  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag)
+  local state = { 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision, 'ended', memory.ended }
+  redis.call('HSET', key, unpack(state))
   if dup then
     redis.call('HDEL', key, 'dup')
     redis.call('ZREM', duplicates, dup)
@@ -176,16 +200,16 @@ local function supersede_memory(changes, memory)
   changes.made = changes.made + 1
 end
 
--- Writes another record of a memory: see MemoryChanges.put. Its terms, vectors and position do not change. dup: '' unless it is
--- ACTIVE.
-local function put_memory(changes, memory)
+-- Writes another record of a memory: see MemoryChanges.put. Its terms, vectors and position do not change. dup, ended: '' where it is
+-- ACTIVE, or is not. `revision`: the number of the one that it replaces.
+local function put_memory(changes, memory, revision)
   local key, member = memory_prefix .. memory.id, namespace_id .. '/' .. memory.id
-  local stored = redis.call('HMGET', key, 'tok', 'dup', 'created', 'event', 'expire')
-  local tok, dup, created, event, expire = unpack(stored)
+  local stored = redis.call('HMGET', key, 'tok', 'dup', 'created', 'event', 'expire', 'ended')
+  local tok, dup, created, event, expire, ended = unpack(stored)
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
   local fields = {
-    'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'importance', memory.importance,
+    'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'importance', memory.importance, 'rev', revision,
     'facts', created .. ' ' .. (event or '') .. ' ' .. memory.importance .. ' ' .. memory.expire,
   }
   local function set(field, value)
@@ -198,6 +222,11 @@ local function put_memory(changes, memory)
   elseif expire then
     redis.call('HDEL', key, 'expire')
     redis.call('ZREM', memory_expiry, member)
+  end
+  if memory.ended ~= '' then
+    set('ended', memory.ended)
+  elseif ended then
+    redis.call('HDEL', key, 'ended')
   end
   if memory.dup ~= '' and not dup then
     set('dup', memory.dup)
@@ -227,9 +256,10 @@ local function take_memory(changes, id)
   return true
 end
 
--- Deletes a memory. False when it does not exist.
+-- Deletes a memory, with its accesses and revisions. False when it does not exist.
 local function remove_memory(changes, id)
   redis.call('HDEL', access_counts, id)
   redis.call('ZREM', last_accesses, id)
+  redis.call('DEL', revisions_prefix .. id)
   return take_memory(changes, id)
 end

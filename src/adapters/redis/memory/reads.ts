@@ -2,7 +2,7 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import type { ListPosition, MemoryReader } from "../../../ports/memory/reader.ts";
+import type { ListPosition, MemoryReader, NeighborOptions } from "../../../ports/memory/reader.ts";
 import type { MemoryExport } from "../../../ports/memory/transfer.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
 import { list } from "../connection/script.ts";
@@ -82,6 +82,14 @@ export class MemoryReads implements MemoryReader, MemoryExport {
   async get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
     const found = await this.#pages.read(scope, ids);
     return found.map((one) => (one === undefined || isExpired(one.memory, now) ? undefined : one.memory));
+  }
+
+  neighbors(
+    scope: NamespaceKey,
+    ids: readonly string[],
+    options: NeighborOptions,
+  ): Promise<StoredMemory[][]> {
+    return this.#pages.neighbors(scope, ids, options);
   }
 
   async list(

@@ -1,4 +1,4 @@
--- Replaces a memory, which keeps its position and its access statistics. `memories` holds the new state alone: the fields
+-- Replaces a memory, which becomes a revision, and keeps its position and its access statistics. `memories` holds the new state alone: the fields
 -- of write_memory.
 -- Answers DONE and the row; REPLAY, outcome and the row; MISSING; CHANGED and the etag; REUSED, STALE, MODEL.
 local wrong = stale()
@@ -16,8 +16,9 @@ wrong = other_model(generation)
 if wrong then return wrong end
 local position = tonumber(redis.call('HGET', memory_prefix .. memory.id, 'pos') or 0)
 local changes = no_changes()
+local revision = keep_revision(memory.id, memory.updated)
 take_memory(changes, memory.id)
-write_memory(changes, memory, generation, position, now)
+write_memory(changes, memory, generation, position, now, revision)
 count_change(changes, memory.user)
 write_changes(changes)
 write_changed_scopes(changes, now)

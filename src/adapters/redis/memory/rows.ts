@@ -3,11 +3,13 @@ import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
   duplicateKey,
+  endedTime,
   type Memory,
   type MemoryEmbedding,
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
+import { putTime } from "../../../domain/memory/revision.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
@@ -32,6 +34,7 @@ export const MEMORY = defineLibrary({
   keys: [
     ...(["meta", "counters", "memoryPrefix", "memoryOrder", "duplicates", "sizes"] as const),
     ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
+    "revisionsPrefix",
     ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
     ...(["changedScopes", "changedScopeCounts"] as const),
   ],
@@ -53,23 +56,32 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
     sessionPrefix: namespace.session(""),
     accessCounts: namespace.accessCounts,
     lastAccesses: namespace.lastAccesses,
+    revisionsPrefix: namespace.revisions(""),
     ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
     changedScopes: namespace.partition.changedScopes,
     changedScopeCounts: namespace.partition.changedScopeCounts,
   };
 }
 
+/** What `as_of` filters by, beside the create time; an absent time is empty. The hash has them as `ended`, `from` and `until`. */
+export const HISTORY_FIELDS = ["ended", "validFrom", "validUntil"] as const;
+
+export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FIELDS)[number], Argument>> {
+  const { validFrom = "", validUntil = "" } = memory;
+  return { ended: endedTime(memory) ?? "", validFrom, validUntil };
+}
+
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending", "user"] as const),
+  ...(["dup", "expire", "session", "pending", "updated", "user", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
 
 export function memoryInput(namespaceId: string, item: Replacement, pack: PackRecord): MemoryInput {
   const { sessionPosition: _given, embedding, ...record } = item.memory;
-  const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
+  const { id, sessionId, createTime, updateTime, eventTime, expireTime, importance, state, etag } = record;
   return {
     id,
     tok: memoryTokens(namespaceId, item.memory).join(","),
@@ -86,6 +98,8 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
     user: record.userId,
+    updated: updateTime,
+    ...historyInput(item.memory),
   };
 }
 
@@ -96,7 +110,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated", "ended"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -105,7 +119,8 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag };
+  const ended = endedTime(memory) ?? "";
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime, ended };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
@@ -120,11 +135,12 @@ export const PUT_FIELDS = [...SUPERSEDED_FIELDS, "importance", "expire", "dup"] 
 export function putInput(
   namespaceId: string,
   memory: Memory,
-  pack: PackRecord,
+  { pack, now }: { readonly pack: PackRecord; readonly now: number },
 ): Readonly<Record<(typeof PUT_FIELDS)[number], Argument>> {
   const { importance, expireTime, state } = memory;
   return {
     ...supersededInput(namespaceId, memory, pack),
+    updated: putTime(memory, now),
     importance,
     expire: expireTime ?? "",
     dup: state === "ACTIVE" ? duplicateMember({ duplicateKey: duplicateKey(memory), memory }) : "",

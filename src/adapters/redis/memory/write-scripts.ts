@@ -3,6 +3,7 @@ import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { rows } from "../connection/script.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
+import { REVISIONS } from "./revisions.ts";
 import { MEMORY, MEMORY_FIELDS, ROW, SUPERSEDED_FIELDS } from "./rows.ts";
 
 type CreateReply =
@@ -12,7 +13,7 @@ type CreateReply =
 
 export const CREATE = defineNamespaceScript({
   file: new URL("./create-memories.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  libraries: [IDEMPOTENCY, REVISIONS, MEMORY, ROW],
   effect: "writes",
   arguments: [
     ...(["generation", "countBefore", "outcome"] as const),
@@ -52,7 +53,7 @@ function singleReply(reply: Reply): SingleReply {
 
 export const REPLACE = defineNamespaceScript({
   file: new URL("./replace-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  libraries: [IDEMPOTENCY, REVISIONS, MEMORY, ROW],
   effect: "writes",
   arguments: ["generation", "expectedEtag", rows("memories", MEMORY_FIELDS)],
   reply: orModelChanged(singleReply),

@@ -63,6 +63,8 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
+  /** How many revisions of a memory are kept. */
+  readonly maxRevisions: number;
   /** Called after a write. `isPending`: it has added pending memories. */
   readonly onWritten: (
     scope: NamespaceKey,
@@ -137,6 +139,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             request: namespace.request(request?.key ?? ""),
             now,
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             countBefore: step.before.length,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
             items: plan.flatMap((one, at) => plannedInput(namespace, written[at], one, this.#options.pack)),
@@ -245,6 +248,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             request: namespace.request(request?.key ?? ""),
             now,
             generation: this.#options.model.generation,
+            maxRevisions: this.#options.maxRevisions,
             expectedEtag,
             memories: [memoryInput(namespace.namespaceId, written, this.#options.pack)],
           };

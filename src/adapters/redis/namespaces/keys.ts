@@ -247,6 +247,11 @@ export class NamespaceRedisKeys {
     return this.#key("accessed");
   }
 
+  /** HASH: number -> `<replace time> <record>`, of the kept revisions of a memory; absent: none. */
+  revisions(id: string): string {
+    return `${this.#key("revisions")}:${id}`;
+  }
+
   /** The key prefix of the cache entries of this namespace. */
   get cacheEntries(): string {
     return `${this.partition.cacheEntries}${this.namespaceId}:`;

@@ -14,8 +14,10 @@ import { getMemoryHandler } from "./get-memory.ts";
 import { getNamespaceStatsHandler } from "./get-namespace-stats.ts";
 import { importMemoriesHandler } from "./import-memories.ts";
 import { listMemoriesHandler } from "./list-memories.ts";
+import { listMemoryRevisionsHandler } from "./list-memory-revisions.ts";
 import { listNamespacesHandler } from "./list-namespaces.ts";
 import { purgeMemoriesHandler } from "./purge-memories.ts";
+import { restoreMemoryHandler } from "./restore-memory.ts";
 import { searchMemoriesHandler } from "./search-memories.ts";
 import { updateMemoryHandler } from "./update-memory.ts";
 
@@ -35,6 +37,8 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
     deleteMemory: deleteMemoryHandler(ports),
     purgeMemories: purgeMemoriesHandler(ports),
     searchMemories: searchMemoriesHandler(ports),
+    listMemoryRevisions: listMemoryRevisionsHandler(ports),
+    restoreMemory: restoreMemoryHandler(ports),
     importMemories: importMemoriesHandler(ports),
     exportMemories: exportMemoriesHandler(ports),
     listNamespaces: listNamespacesHandler(ports),

@@ -1327,7 +1327,7 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * How many memories before and after each result to return with it, 0 to 5: those of its session, by position, that have a
-   * state, user and agent of `filter`. They do not count as accessed.
+   * state, user and agent of `filter`, of the 50 nearest on each side. They do not count as accessed.
    *
    * @generated from field: int32 neighbors = 10;
    */
@@ -1360,7 +1360,8 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first result is always returned, even when it
-   * alone takes more; the last ones are left out when they do not fit, and `truncated` is true.
+   * alone takes more, without neighbours that do not fit; the last ones are left out when they do not fit with their
+   * neighbours. Then `truncated` is true.
    *
    * @generated from field: int32 max_answer_bytes = 14;
    */
@@ -1486,8 +1487,8 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
   plan?: SearchPlan | undefined;
 
   /**
-   * True when the last results were left out because the response would take more than `max_answer_bytes`. They do not
-   * count as accessed.
+   * True when the last results, or the neighbours of the only one, were left out because the response would take more than
+   * `max_answer_bytes`. Results that were left out do not count as accessed.
    *
    * @generated from field: bool truncated = 4;
    */
@@ -2029,11 +2030,19 @@ export declare type ListMemoryRevisionsRequest = Message<"recollect.v1.ListMemor
   pageSize: number;
 
   /**
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the page before; page_size and max_answer_bytes may differ.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 2 MiB. The page ends before the revision with which it
+   * would take more, but holds at least one.
+   *
+   * @generated from field: int32 max_answer_bytes = 5;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -2083,7 +2092,7 @@ export declare type ListMemoryRevisionsResponse_Revision = Message<"recollect.v1
   number: number;
 
   /**
-   * The memory as it was.
+   * The memory as it was, without `embedding` and access statistics.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
@@ -2863,7 +2872,8 @@ export declare const MemoryService: GenService<{
    * That is a correction: it is a new revision itself, and a memory that replaced this one stays as it is.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND or REVISION_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with
-   * MEMORY_ALREADY_ACTIVE when no revision is named and it is ACTIVE.
+   * MEMORY_ALREADY_ACTIVE when no revision is named and it is ACTIVE; INVALID_ARGUMENT with REQUEST_INVALID when the
+   * expire_time of the revision has passed.
    *
    * @generated from rpc recollect.v1.MemoryService.RestoreMemory
    */
