@@ -258,6 +258,60 @@ export function writeCases(subject: CompactionSubject): void {
     expect(await memories().revisions.list(subject.scope, "a", options)).toBeUndefined();
   });
 
+  it("appends what happened to the change feed, in the same step, and nothing when it is refused", async () => {
+    await createMemories(
+      subject,
+      ["a", "b", "c", "d"].map((id) => newMemory({ id })),
+    );
+    const [a, b, c, d] = await Promise.all(["a", "b", "c", "d"].map((id) => memoryOf(subject, id)));
+    if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error("missing");
+    const begin = await memories().changes.end(subject.scope);
+    const { write } = await startRun(subject);
+    const archived = changed(b, { state: "ARCHIVED", updateTime: LATER });
+    const put = [superseded(a, "c", LATER), archived, changed(c, { tags: ["t"] })];
+    const there = changes({
+      expected: asStored(a, b, c, d),
+      put,
+      create: [newMemory({ id: "s" })],
+      remove: ["d"],
+    });
+    const wrong = changes({ ...there, expected: [...there.expected, { id: "a", etag: "other" }] });
+    expect(await write({ changes: wrong })).toEqual(["a"]);
+    expect(await write({ changes: there })).toEqual([]);
+    const undo = changes({ expected: asStored(archived), put: [b] });
+    expect(await write({ changes: undo }, { now: NOW + 7 })).toEqual([]);
+    const read = await memories().changes.read(subject.scope, begin, 100);
+    const found = read.kind === "changes" ? read.changes : [];
+    expect(found.map(({ kind, memoryId, time }) => [kind, memoryId, time - NOW])).toEqual([
+      ["DELETED", "d", 0],
+      ["CREATED", "s", 0],
+      ["SUPERSEDED", "a", 0],
+      ["ARCHIVED", "b", 0],
+      ["UPDATED", "c", 0],
+      ["RESTORED", "b", 7],
+    ]);
+  });
+
+  it("makes a memory that is ACTIVE again one that may be recalled", async () => {
+    const loop = (id: string) =>
+      newMemory(
+        { id, text: "the same", sessionId: id },
+        { onDuplicate: "RETURN_EXISTING", recalledSince: NOW },
+      );
+    const create = async (id: string) =>
+      (await memories().writer.create(subject.scope, [loop(id)], { now: NOW }))[0];
+    await create("a");
+    memories().accessCounts.add(subject.scope, ["a"], NOW);
+    const a = await memoryOf(subject, "a");
+    const { write } = await startRun(subject);
+    const archived = changed(a, { state: "ARCHIVED" });
+    await write({ changes: changes({ expected: asStored(a), put: [archived] }) });
+    expect(await create("b")).toMatchObject({ kind: "created" });
+    await memories().writer.delete(subject.scope, "b", { now: NOW });
+    await write({ changes: changes({ expected: asStored(archived), put: [a] }) });
+    expect(await create("c")).toMatchObject({ kind: "duplicate", recallLoop: true, memory: { id: "a" } });
+  });
+
   it("is what as_of goes by: a memory counts until the run has archived it", async () => {
     await createMemories(subject, [newMemory({ id: "a" }), newMemory({ id: "b" })]);
     const a = await memoryOf(subject, "a");

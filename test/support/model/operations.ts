@@ -162,6 +162,8 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
+  /** The whole change feed, this many at a time through the ports. */
+  | { readonly op: "changes"; readonly pageSize: number }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -216,9 +218,20 @@ export interface Level {
 }
 
 const IDS = Array.from({ length: 16 }, (_, index) => `m${index}`);
+/** Ids of memories with a history: they are stored and changed more often. */
+const OFTEN = ["m0", "m1"];
 const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
-const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
+const OBJECTS = [
+  "green tea",
+  "Green  TEA",
+  "coffee",
+  "nuts",
+  "books about tea",
+  "🎉",
+  "the Who",
+  "with password: tea4two!",
+];
 
 const FOLDED_TEXTS = [
   "Ana lives in the Bahnhofstraße",
@@ -277,7 +290,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
   const name = fc.constantFrom(...WORDS);
   return fc
     .record({
-      id: fc.constantFrom(...IDS),
+      id: fc.constantFrom(...IDS, ...OFTEN, ...OFTEN),
       text,
       kind: fc.constantFrom("SEMANTIC" as const, ...KINDS),
       userId: fc.constantFrom("", "", "a", "A"),
@@ -301,7 +314,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     })
     .map((made) => endsOnce(present(made)))
     .chain((made) =>
-      fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
+      fc.oneof({ weight: 1, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
     );
 }
 
@@ -438,6 +451,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
   const oneInThree = fc.constantFrom(false, false, true);
   const etag = fc.constantFrom<Etag>("none", "none", "current", "stale");
   const id = fc.constantFrom(...IDS);
+  const often = fc.constantFrom(...OFTEN);
   const onDuplicate = fc.constantFrom<OnDuplicate>("ALLOW", "REFUSE", "RETURN_EXISTING");
   const scope = fc.record({
     model: fc.constantFrom("m1", "m1", "m2"),
@@ -479,7 +493,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      3,
+      5,
       fc.record({
         op: op("create"),
         at,
@@ -494,7 +508,9 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       fc.record({
         op: op("update"),
         at,
-        patch: draft(level).map(({ expireTime: _, ...patch }) => patch),
+        patch: fc
+          .tuple(draft(level), fc.option(often))
+          .map(([{ expireTime: _, ...patch }, id]) => (id === null ? patch : { ...patch, id })),
         fields: fc.subarray([...DRAFT_FIELDS], { minLength: 1 }),
         etag,
         request,
@@ -579,13 +595,13 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      6,
+      14,
       fc.record({
-        ...{ op: op("restore"), at, id, etag, request },
-        revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+        ...{ op: op("restore"), at, id: often, etag, request },
+        revision: fc.constantFrom(0, 1, 1, 1, 2, 3),
       }),
     ],
-    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
+    [5, fc.record({ op: op("revisions"), at, id: often, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [
@@ -654,6 +670,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
+    [2, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

@@ -5,7 +5,7 @@ import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespa
 import { referenceCachePolicyStore, referenceCacheStore } from "./cache-store.ts";
 import { referenceCompactionStore } from "./compaction-store.ts";
 import { referenceMemories } from "./memories.ts";
-import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
+import { emptyUniverse, endWaits, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
 /** The stores of the data that random operations change; the reference has them too. */
 export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "namespaces">;
@@ -54,6 +54,7 @@ function referenceNamespaceStore(universe: Universe): NamespaceStore {
           const current = counts(scope);
           universe.worlds.delete(worldKeyOf(scope));
           universe.requests.delete(worldKeyOf(scope));
+          endWaits(universe);
           return { result: current, outcome: current };
         },
         (current) => current,

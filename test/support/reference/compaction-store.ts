@@ -7,6 +7,7 @@ import {
   compactionPolicyChanged,
   compactionRunning,
 } from "../../../src/domain/errors.ts";
+import { type ChangeKind, putKind } from "../../../src/domain/memory/changes.ts";
 import { isExpired } from "../../../src/domain/memory/memory.ts";
 import { putTime } from "../../../src/domain/memory/revision.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../../src/ports/compaction/compaction-store.ts";
 import { replaceWith } from "./memories.ts";
 import {
+  appendChange,
   byTime,
   idempotently,
   namespaceAt,
@@ -101,7 +103,14 @@ export function referenceCompactionStore(universe: Universe): CompactionStore {
       const world = worldOf(universe, scope);
       const conflicts = changes === undefined ? [] : conflictsOf(world, changes, now);
       if (conflicts.length > 0) return conflicts;
-      if (changes !== undefined) change(world, changes, now);
+      if (changes !== undefined) {
+        change(
+          world,
+          changes,
+          (kind, memoryId) => appendChange(universe, scope, { kind, memoryId, now }),
+          now,
+        );
+      }
       if (discardGroups === true) found.groups.clear();
       for (const group of groups ?? []) found.groups.set(group.number, writtenDown(group));
       replaceRun(found, run);
@@ -207,20 +216,33 @@ function conflictsOf(world: World, { expected, create }: MemoryChanges, now: num
   return [...changed.map(({ id }) => id), ...taken.map(({ memory }) => memory.id)];
 }
 
-function change(world: World, { put, create, remove }: MemoryChanges, now: number): void {
-  // A created memory takes the place of an expired one with its id.
-  const removed = new Set([...remove, ...create.map(({ memory }) => memory.id)]);
-  world.memories = world.memories.filter(({ memory }) => !removed.has(memory.id));
-  for (const one of world.memories) {
-    const next = put.find(({ id }) => id === one.memory.id);
-    if (next === undefined) continue;
-    const { sessionPosition, embedding } = one.memory;
-    replaceWith(one, writtenDown({ ...next, sessionPosition, embedding }), putTime(next, now));
-  }
-  for (const { memory, duplicateKey, terms, vector } of create) {
+function change(
+  world: World,
+  { put, create, remove }: MemoryChanges,
+  note: (kind: ChangeKind, id: string) => void,
+  now: number,
+): void {
+  const free = (id: string, kind: ChangeKind): void => {
+    if (!world.memories.some(({ memory }) => memory.id === id)) return;
+    world.memories = world.memories.filter(({ memory }) => memory.id !== id);
+    note(kind, id);
+  };
+  for (const id of remove) free(id, "DELETED");
+  for (const { memory, duplicateKey, textKey, terms, vector } of create) {
+    // Expired: the id is free.
+    free(memory.id, "EXPIRED");
     const position = memory.sessionId === "" ? 0 : (world.sessions.get(memory.sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(memory.sessionId, position);
     const written = writtenDown({ ...memory, sessionPosition: position });
-    world.memories.push({ memory: written, duplicateKey, terms, vector, access: undefined, revisions: [] });
+    const indexed = { duplicateKey, textKey, terms, vector };
+    world.memories.push({ memory: written, ...indexed, access: undefined, revisions: [] });
+    note("CREATED", memory.id);
+  }
+  for (const next of put) {
+    const one = world.memories.find(({ memory }) => memory.id === next.id);
+    if (one === undefined) throw new RangeError(`${next.id} is put and not expected`);
+    const { sessionPosition, embedding, state } = one.memory;
+    replaceWith(one, writtenDown({ ...next, sessionPosition, embedding }), putTime(next, now));
+    note(putKind(state, next.state), next.id);
   }
 }

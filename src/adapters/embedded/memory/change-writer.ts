@@ -1,4 +1,6 @@
+import { type ChangeKind, putKind } from "../../../domain/memory/changes.ts";
 import type { MemoryChanges } from "../../../ports/compaction/compaction-store.ts";
+import type { EmbeddedChangeFeed } from "./changes.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
 import { isStored, type MemoryRows, recordIn } from "./rows.ts";
 import type { SessionPositions } from "./session-positions.ts";
@@ -7,6 +9,7 @@ export interface MemoryChangeWriterParts {
   readonly rows: MemoryRows;
   readonly rowWriter: MemoryRowWriter;
   readonly positions: SessionPositions;
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /** Applies the changes that a compaction makes to memories. All methods only inside a write. */
@@ -31,22 +34,31 @@ export class MemoryChangeWriter {
   /** Makes the changes, which have no conflicts. */
   apply(namespaceId: number, { put, create, remove }: MemoryChanges, now: number): AfterCommit[] {
     const { rows, rowWriter, positions } = this.#parts;
+    const changes = this.#parts.changes.begin(now);
     const afterCommit: AfterCommit[] = [];
-    // A created memory takes the place of an expired one with its id.
-    for (const id of [...remove, ...create.map(({ memory }) => memory.id)]) {
+    const free = (id: string, kind: ChangeKind): void => {
       const row = rows.find(namespaceId, id);
-      if (row !== undefined) afterCommit.push(rowWriter.remove(row));
-    }
+      if (row === undefined) return;
+      changes.add(namespaceId, kind, id);
+      afterCommit.push(rowWriter.remove(row));
+    };
+    for (const id of remove) free(id, "DELETED");
     for (const item of create) {
-      const position = positions.next(namespaceId, item.memory.sessionId);
+      const { id, sessionId } = item.memory;
+      // Expired, but not swept yet: the id is free.
+      free(id, "EXPIRED");
+      const position = positions.next(namespaceId, sessionId);
       afterCommit.push(rowWriter.insertNew(namespaceId, item, position, now).afterCommit);
+      changes.add(namespaceId, "CREATED", id);
     }
     for (const memory of put) {
       const row = rows.find(namespaceId, memory.id);
       if (row === undefined) throw new RangeError(`${memory.id} is put and not expected`);
-      const { sessionPosition, embedding } = recordIn(row);
+      const { sessionPosition, embedding, state } = recordIn(row);
       afterCommit.push(rowWriter.put(row, { ...memory, sessionPosition, embedding }, now));
+      changes.add(namespaceId, putKind(state, memory.state), memory.id);
     }
+    afterCommit.push(changes.write());
     return afterCommit;
   }
 }

@@ -1,3 +1,4 @@
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
 import type { ChangedScopes } from "../database/changed-scopes.ts";
@@ -11,6 +12,7 @@ import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
 import { MemoryChangeWriter } from "./change-writer.ts";
+import { EmbeddedChangeFeed } from "./changes.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
 import { EmbeddedMemoryRevisions, RevisionRows } from "./revisions.ts";
@@ -32,6 +34,8 @@ export interface EmbeddedMemoriesOptions {
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
   readonly changedScopes: ChangedScopes;
+  /** How much of each change feed is kept. */
+  readonly feedLimits: FeedLimits;
   /** How many revisions of a memory are kept. */
   readonly maxRevisions: number;
   readonly log: Log;
@@ -40,6 +44,7 @@ export interface EmbeddedMemoriesOptions {
 export interface EmbeddedMemories extends Memories, Disposable {
   /** What a compaction changes. */
   readonly changeWriter: MemoryChangeWriter;
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /**
@@ -53,7 +58,8 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
   const revisionRows = new RevisionRows(database, options.maxRevisions);
   const rowWriter = new MemoryRowWriter({ ...options, accessCounts, revisionRows });
   const positions = new SessionPositions(database);
-  const parts = { ...options, accessCounts, rows, rowWriter, positions };
+  const changes = new EmbeddedChangeFeed(database, namespaces, options.feedLimits);
+  const parts = { ...options, accessCounts, rows, rowWriter, positions, changes };
   const reader = new EmbeddedMemoryReader(parts);
   const writer = new EmbeddedMemoryWriter(parts);
   return {
@@ -65,6 +71,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
     exporter: reader,
     importer: writer,
     changeWriter: new MemoryChangeWriter(parts),
+    changes,
     revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };

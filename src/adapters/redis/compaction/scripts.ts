@@ -3,6 +3,7 @@ import type { Reply } from "../connection/client.ts";
 import { bytesOf, isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary, defineScript, list, rows } from "../connection/script.ts";
 import { CHANGES } from "../memory/change-writer.ts";
+import { FEED } from "../memory/changes.ts";
 import { REVISIONS } from "../memory/revisions.ts";
 import { MEMORY } from "../memory/rows.ts";
 import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
@@ -70,11 +71,11 @@ type WriteReply =
 
 export const WRITE = defineNamespaceScript({
   file: new URL("./write-compaction.lua", import.meta.url),
-  libraries: [MEMORY, REVISIONS, RUN],
+  libraries: [MEMORY, FEED, REVISIONS, RUN],
   effect: "writes",
   keys: ["compactionGroups"],
   arguments: [
-    ...(["now", "fence", "expectedVersion", "discardGroups"] as const),
+    ...(["fence", "expectedVersion", "discardGroups"] as const),
     rows("groups", ["number", "rec"]),
     ...CHANGES,
   ],

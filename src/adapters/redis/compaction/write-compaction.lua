@@ -21,13 +21,17 @@ if #creates > 0 then
 end
 
 local changes = no_changes()
-for _, memory in ipairs(removes) do remove_memory(changes, memory.id) end
+for _, memory in ipairs(removes) do
+  remove_memory(changes, memory.id)
+  note(changes, 'D', memory.id)
+end
 for _, memory in ipairs(creates) do
   -- Expired, but not swept yet: the id is free.
-  remove_memory(changes, memory.id)
+  if remove_memory(changes, memory.id) then note(changes, 'E', memory.id) end
   local position = 0
   if memory.session ~= '' then position = redis.call('HINCRBY', last_positions, memory.session, 1) end
   write_memory(changes, memory, generation, position, now)
+  note(changes, 'C', memory.id)
 end
 for _, memory in ipairs(puts) do put_memory(changes, memory, keep_revision(memory.id, memory.updated)) end
 write_changes(changes)

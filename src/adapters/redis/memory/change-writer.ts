@@ -3,8 +3,7 @@ import type { MemoryChanges } from "../../../ports/compaction/compaction-store.t
 import { rows } from "../connection/script.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
-import type { PackRecord } from "../namespaces/records.ts";
-import type { MemoryAccesses } from "./access-counts.ts";
+import { feedInput } from "./changes.ts";
 import { MEMORY_FIELDS, memoryInput, ofThisModel, PUT_FIELDS, pendingState, putInput } from "./rows.ts";
 import type { MemoryWritesOptions } from "./writer.ts";
 
@@ -17,15 +16,8 @@ export const CHANGES = [
   rows("removes", ["id"]),
 ] as const;
 
-export interface MemoryChangeWriterOptions {
-  readonly model: VectorModel;
-  readonly pack: PackRecord;
-  readonly accesses: MemoryAccesses;
-  /** How many revisions of a memory are kept. */
-  readonly maxRevisions: number;
-  /** See MemoryWritesOptions. */
-  readonly onWritten: MemoryWritesOptions["onWritten"];
-}
+/** See MemoryWritesOptions. */
+export type MemoryChangeWriterOptions = Omit<MemoryWritesOptions, "reads">;
 
 /** What a script that makes MemoryChanges is sent, and what follows from it in this process. */
 export class MemoryChangeWriter {
@@ -49,8 +41,9 @@ export class MemoryChangeWriter {
 
   /** The arguments CHANGES. */
   input({ namespaceId }: NamespaceRedisKeys, { expected, put, create, remove }: MemoryChanges, now: number) {
-    const { model, pack, maxRevisions } = this.#options;
+    const { model, pack, maxRevisions, feedLimits } = this.#options;
     return {
+      ...feedInput(feedLimits),
       maxRevisions,
       generation: create.length === 0 ? "" : model.generation,
       expected: expected.map(({ id, etag }) => ({ id, etag })),

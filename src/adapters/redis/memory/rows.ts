@@ -6,7 +6,9 @@ import {
   endedTime,
   type Memory,
   type MemoryEmbedding,
+  type MemoryState,
   type StoredMemory,
+  textKey,
   withAccess,
 } from "../../../domain/memory/memory.ts";
 import { putTime } from "../../../domain/memory/revision.ts";
@@ -41,12 +43,13 @@ export const MEMORY = defineLibrary({
   arguments: ["namespaceId"],
 });
 
-/** The keys of MEMORY. */
+/** The keys of MEMORY and FEED. */
 export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,
     counters: namespace.counters,
+    changeFeed: namespace.changeFeed,
     memoryPrefix: namespace.memory(""),
     memoryOrder: namespace.order,
     duplicates: namespace.duplicates,
@@ -74,7 +77,7 @@ export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FI
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending", "updated", "user", ...HISTORY_FIELDS] as const),
+  ...(["dup", "sameText", "expire", "session", "pending", "updated", "user", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -94,6 +97,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     emb: JSON.stringify(embedding),
     etag,
     dup: state === "ACTIVE" ? duplicateMember(item) : "",
+    sameText: state === "ACTIVE" ? item.textKey : "",
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
@@ -129,8 +133,16 @@ export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord
   return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "", user: memory.userId };
 }
 
+/** How the change feed spells that a memory has come to a state: see putKind and feed-library.lua. */
+const MOVED: Readonly<Record<MemoryState, string>> = {
+  ACTIVE: "R",
+  SUPERSEDED: "S",
+  ARCHIVED: "A",
+  QUARANTINED: "U",
+};
+
 /** The fields of a row that put_memory in memory-library.lua reads. */
-export const PUT_FIELDS = [...SUPERSEDED_FIELDS, "importance", "expire", "dup"] as const;
+export const PUT_FIELDS = [...SUPERSEDED_FIELDS, "importance", "expire", "dup", "sameText", "moved"] as const;
 
 export function putInput(
   namespaceId: string,
@@ -144,6 +156,8 @@ export function putInput(
     importance,
     expire: expireTime ?? "",
     dup: state === "ACTIVE" ? duplicateMember({ duplicateKey: duplicateKey(memory), memory }) : "",
+    sameText: state === "ACTIVE" ? textKey(memory) : "",
+    moved: MOVED[state],
   };
 }
 
@@ -166,7 +180,7 @@ export function ofThisModel<Item extends Replacement>(item: Item, model: Pick<Ve
 const TIME_OFFSET = 10 ** 15;
 const TIME_DIGITS = 16;
 
-/** `<duplicate key>:<create time, padded>:<id>`. */
+/** `<duplicate key>:<create time, padded>:<id>`; with the text key in front it is the member for recall loops. */
 function duplicateMember({
   duplicateKey: key,
   memory,
