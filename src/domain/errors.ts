@@ -237,3 +237,32 @@ export function reembeddingConflict(cause: string, message: string, id?: string)
     metadata: { cause, ...(id === undefined ? {} : { id }) },
   });
 }
+
+export function compactionNotFound(id: string): RecollectError {
+  return new RecollectError("COMPACTION_NOT_FOUND", `no compaction ${id}`, {
+    metadata: { id },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+/** `id` is the run that overlaps. */
+export function compactionRunning(id: string): RecollectError {
+  return new RecollectError("COMPACTION_RUNNING", `compaction ${id} of an overlapping scope has not ended`, {
+    metadata: { id },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+export function compactionChanged(id: string, currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `compaction ${id} has changed`, {
+    metadata: { id, current_etag: currentEtag },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+/** An empty etag: the namespace has no policy. */
+export function compactionPolicyChanged(currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", "the compaction policy has changed", {
+    metadata: { current_etag: currentEtag },
+  });
+}

@@ -5,6 +5,7 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
 import { cachePolicyStoreContract } from "../contract/cache/policies.ts";
+import { compactionStoreContract } from "../contract/compaction/compaction-store.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
 import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
@@ -37,6 +38,7 @@ await describeRedisPrograms("on a Redis Cluster", () => {
   changeFeedContract("cluster", () => open((backend) => backend, { feedLimits: SMALL_FEED }));
   cacheStoreContract("cluster", () => open((backend) => backend.cache));
   cachePolicyStoreContract("cluster", () => open((backend) => backend));
+  compactionStoreContract("cluster", () => open((backend) => backend));
   namespaceStoreContract("cluster", () => open((backend) => backend));
   // Each partition bounds its own share, so the eviction order is exact only within one partition.
   embeddingCacheContract("cluster", MAX_EMBEDDINGS, () =>

@@ -9,6 +9,7 @@ import { LONG_FEED } from "../support/reference/world.ts";
 import { SMALL_RESERVED_SPACE } from "../support/small-reserved-space.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { cachePolicyStoreContract } from "./cache/policies.ts";
+import { compactionStoreContract } from "./compaction/compaction-store.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
 import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
@@ -30,6 +31,7 @@ changeFeedContract("embedded", () =>
 );
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
 cachePolicyStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+compactionStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
   openInTemporaryDirectory((backend) => backend.embeddings),

@@ -7,6 +7,7 @@ import { describeSharedRedis } from "../support/redis/run.ts";
 import { LONG_FEED } from "../support/reference/world.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { cachePolicyStoreContract } from "./cache/policies.ts";
+import { compactionStoreContract } from "./compaction/compaction-store.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
 import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
@@ -27,6 +28,7 @@ await describeSharedRedis("on Redis", ({ url }) => {
   changeFeedContract("redis", () => open((backend) => backend, { feedLimits: SMALL_FEED }));
   cacheStoreContract("redis", () => open((backend) => backend.cache));
   cachePolicyStoreContract("redis", () => open((backend) => backend));
+  compactionStoreContract("redis", () => open((backend) => backend));
   namespaceStoreContract("redis", () => open((backend) => backend));
   embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
   // What the operations embed with; vectors of another model would have to wait for their own.

@@ -11,6 +11,8 @@ import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
 import { EmbeddedCachePolicyStore } from "./cache/policies.ts";
 import { EmbeddedCacheStore } from "./cache/store.ts";
+import { EmbeddedCompactionStore } from "./compaction/store.ts";
+import { ChangedScopes } from "./database/changed-scopes.ts";
 import { Damage } from "./database/damage.ts";
 import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
 import { Database } from "./database/database.ts";
@@ -148,12 +150,18 @@ async function openStores(
   const keywords = new KeywordIndex(database);
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
+  const changedScopes = new ChangedScopes(database);
   const memories = owner.use(
     openMemories({
-      ...{ ...common, pendingRows, maxRevisions, log },
+      ...{ ...common, pendingRows, changedScopes, maxRevisions, log },
       feedLimits: options.feedLimits ?? FEED_LIMITS,
     }),
   );
+  const compactions = new EmbeddedCompactionStore(database, {
+    namespaces: namespaceIds,
+    idempotencyRecords,
+    memories: memories.changeWriter,
+  });
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
   const cache = owner.use(
     new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {
@@ -188,6 +196,7 @@ async function openStores(
     memories,
     cache,
     cachePolicies,
+    compactions,
     secret,
     checked,
     indexes,

@@ -9,6 +9,7 @@ import type { Sleep } from "../../ports/sleep.ts";
 import { sleep } from "../system/sleep.ts";
 import { RedisCachePolicyStore } from "./cache/policies.ts";
 import { RedisCacheStore } from "./cache/store.ts";
+import { RedisCompactionStore } from "./compaction/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
 import { type RedisServerInfo, riskOf } from "./connection/server-info.ts";
@@ -101,6 +102,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     cachePolicies: new RedisCachePolicyStore(namespaces),
+    compactions: stores.compactions,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
     pendingMemories: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
@@ -150,6 +152,7 @@ function openStores(
     }),
   );
   const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
+  const compactions = new RedisCompactionStore(client, namespaces, { pack, memories: memories.changeWriter });
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({
     client,
@@ -161,7 +164,16 @@ function openStores(
     vectors,
     log,
   });
-  return { namespaces, pendingAdded, sweeper, memories, cache, indexes: indexStore, reembedding };
+  return {
+    namespaces,
+    pendingAdded,
+    sweeper,
+    memories,
+    cache,
+    compactions,
+    indexes: indexStore,
+    reembedding,
+  };
 }
 
 function describe(serverInfo: RedisServerInfo): BackendDescription {

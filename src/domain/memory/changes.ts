@@ -1,5 +1,6 @@
 import { digest } from "../../lib/digest.ts";
 import { RecollectError } from "../errors.ts";
+import type { MemoryState } from "./memory.ts";
 
 /** See WatchMemoriesResponse.Change in memory.proto. */
 export type ChangeKind =
@@ -10,6 +11,12 @@ export type ChangeKind =
   | "ARCHIVED"
   | "RESTORED"
   | "EXPIRED";
+
+/** The kind of a change that a compaction, or its undo, makes to a memory. */
+export function putKind(before: MemoryState, after: MemoryState): ChangeKind {
+  if (before === after || after === "QUARANTINED") return "UPDATED";
+  return after === "ACTIVE" ? "RESTORED" : after;
+}
 
 /** One change of one memory. It has no content: see docs/design/history.md. */
 export interface MemoryChange {

@@ -11,6 +11,7 @@ import {
 } from "../../../src/adapters/redis/namespaces/keys.ts";
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import { SCORE_ORDERS } from "../../../src/domain/cache/eviction.ts";
+import { type CompactionRun, dueTimeOf, isUnderWay } from "../../../src/domain/compaction/run.ts";
 import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 
@@ -47,13 +48,20 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     expectEqual(`namespaces of ${tenant}`, new Set(listed), new Set(own.map(([, name]) => name)));
   }
 
-  const expected: ExpectedIndexes = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
+  const expected: ExpectedIndexes = {
+    expiry: new Map(),
+    pending: new Set(),
+    pendingSince: new Set(),
+    unfinished: new Map(),
+    ended: new Set(),
+  };
   for (const [name, namespaceId] of namespaces) {
     const namespace = partition.namespace(namespaceId);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
     await checkMemories(redis, namespace, all, expected, expectHere);
     await checkFeed(redis, namespace, expectHere);
     await checkCache(redis, namespace, all, expectHere);
+    await checkCompactions(redis, namespace, all, expected, expectHere);
   }
   const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
   const expiry = await scoresOf(redis, partition.memoryExpiry);
@@ -62,6 +70,17 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
   expectEqual("pending", new Set(pending), expected.pending);
   const since = [...(await scoresOf(redis, partition.pendingSince)).keys()].filter(ofLiving);
   expectEqual("pending since", new Set(since), expected.pendingSince);
+  const runOfLiving = (member: string): boolean => !deleted.has(member.split("/")[1] ?? "");
+  const unfinished = await scoresOf(redis, partition.unfinishedCompactions);
+  const livingRuns = new Map([...unfinished].filter(([member]) => runOfLiving(member)));
+  expectEqual("unfinished compactions", livingRuns, expected.unfinished);
+  const ended = [...(await scoresOf(redis, partition.endedCompactions)).keys()].filter(runOfLiving);
+  expectEqual("ended compactions", new Set(ended), expected.ended);
+  const changed = [...(await scoresOf(redis, partition.changedScopes)).keys()];
+  const counts = await scoresOf(redis, partition.changedScopeCounts);
+  expectEqual("counts of changed scopes", new Set(counts.keys()), new Set(changed));
+  for (const member of changed)
+    if (!names.has(member.split("/")[0] ?? "")) broken.push(`changes of ${member}, whose namespace is gone`);
   const attempts = Object.keys(await redis.hgetall(partition.pendingAttempts)).filter(ofLiving);
   for (const member of attempts)
     if (!expected.pending.has(member)) broken.push(`attempts of ${member}, which is not pending`);
@@ -77,6 +96,9 @@ interface ExpectedIndexes {
   readonly expiry: Map<string, number>;
   readonly pending: Set<string>;
   readonly pendingSince: Set<string>;
+  /** Compactions with the time from which any process may continue them. */
+  readonly unfinished: Map<string, number>;
+  readonly ended: Set<string>;
 }
 
 async function checkMemories(
@@ -260,6 +282,53 @@ async function checkCache(
   expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);
 }
 
+async function checkCompactions(
+  redis: Connection,
+  namespace: NamespaceRedisKeys,
+  all: ReadonlySet<string>,
+  expected: ExpectedIndexes,
+  expectEqual: Expect,
+): Promise<void> {
+  const first = namespace.compaction("");
+  const ids = [...all].filter((key) => key.startsWith(first)).map((key) => key.slice(first.length));
+  const order = new Map<string, number>();
+  const active = new Map<string, string>();
+  for (const id of ids) {
+    const fields = await redis.hgetallBuffer(namespace.compaction(id));
+    const text = (name: string): string => String(fields[name] ?? "");
+    const run = unpackRecord<CompactionRun>(fields["rec"], `compaction ${id}`);
+    const member = `${id}/${namespace.namespaceId}`;
+    order.set(id, run.createTime);
+    const due = dueTimeOf(run);
+    expectEqual(
+      `compaction ${id}`,
+      [text("due"), text("working")],
+      [String(due ?? ""), isUnderWay(run.state) ? "1" : "0"],
+    );
+    if (due === undefined) expected.ended.add(member);
+    else {
+      expected.unfinished.set(member, Math.max(due, Number(text("until"))));
+      active.set(run.userId === undefined ? "*" : `u${run.userId}`, id);
+    }
+    const numbers = Object.keys(await redis.hgetall(namespace.compactionGroups(id))).map(Number);
+    expectEqual(
+      `groups of compaction ${id}`,
+      new Set(numbers),
+      new Set(Array.from(numbers, (_, at) => at + 1)),
+    );
+  }
+  expectEqual("compactions in order", await scoresOf(redis, namespace.compactionOrder), order);
+  const stored = new Map(Object.entries(await redis.hgetall(namespace.activeCompactions)));
+  expectEqual("active compactions", stored, active);
+  const plans = namespace.compactionGroups("");
+  const withGroups = [...all].filter((key) => key.startsWith(plans)).map((key) => key.slice(plans.length));
+  expectEqual(
+    "plans of missing compactions",
+    withGroups.filter((id) => !order.has(id)),
+    [],
+  );
+}
+
 /** Whether a key is of those that keys.ts spells, of a namespace that exists or is being removed. */
 function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<string, string>): boolean {
   const { root } = partition;
@@ -278,6 +347,10 @@ function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<strin
     partition.rebuildLock,
     partition.reembeddingTodo,
     partition.reembeddingNotes,
+    partition.changedScopes,
+    partition.changedScopeCounts,
+    partition.unfinishedCompactions,
+    partition.endedCompactions,
   ];
   return [...whole, ...others].includes(key) || /^(e|names|request):/.test(rest);
 }

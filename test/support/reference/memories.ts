@@ -34,6 +34,7 @@ import { countTerms } from "./count-terms.ts";
 import {
   appendChange,
   byTime,
+  countChange,
   idempotently,
   type ReferenceMemory,
   recordsBeside,
@@ -110,6 +111,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
       if (memory !== duplicate.memory) {
         note(scope, "UPDATED", memory.id, now);
         replaceWith(duplicate, memory);
+        countChange(worldOf(universe, scope), memory.userId, now);
       }
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
@@ -140,6 +142,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(sessionId, position);
+    countChange(world, item.memory.userId, now);
     freeId(scope, id, now);
     const created = keep(scope, item, position);
     note(scope, "CREATED", id, now);
@@ -165,6 +168,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
     freeId(scope, id, now);
     keep(scope, item, position);
+    countChange(worldOf(universe, scope), item.memory.userId, now);
     note(scope, "CREATED", id, now);
     return "imported";
   };
@@ -268,9 +272,10 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             if (current.etag !== expectedEtag) throw changed(id);
             const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
+            countChange(worldOf(universe, scope), current.userId, options.now);
             const { sessionPosition, access } = current;
             note(scope, options.change ?? "UPDATED", id, options.now);
-            const kept = { access, revisions: withRevision(replaced, replacement.memory) };
+            const kept = { access, revisions: withRevision(replaced, replacement.memory.updateTime) };
             return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,
@@ -418,15 +423,20 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
 }
 
 /** Keeps all: the store says how many of them can be read. */
-function withRevision(replaced: ReferenceMemory | undefined, by: Memory): readonly MemoryRevision[] {
+function withRevision(replaced: ReferenceMemory | undefined, replaceTime: number): readonly MemoryRevision[] {
   if (replaced === undefined) return [];
   const number = replaced.revisions.length + 1;
   const memory = revisedMemory(replaced.memory);
-  return [...replaced.revisions, { number, replaceTime: by.updateTime, memory }];
+  return [...replaced.revisions, { number, replaceTime, memory }];
 }
 
-function replaceWith(one: ReferenceMemory, memory: Memory): void {
-  one.revisions = withRevision(one, memory);
+/** Replaces a memory, which becomes a revision. */
+export function replaceWith(
+  one: ReferenceMemory,
+  memory: Memory,
+  replaceTime: number = memory.updateTime,
+): void {
+  one.revisions = withRevision(one, replaceTime);
   one.memory = memory;
 }
 

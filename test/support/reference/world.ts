@@ -3,6 +3,9 @@ import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
 import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
 import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
+import type { CompactionGroup } from "../../../src/domain/compaction/group.ts";
+import type { CompactionRun } from "../../../src/domain/compaction/run.ts";
+import type { NamespacePolicy } from "../../../src/domain/compaction/stored-policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import {
   type ChangeKind,
@@ -38,6 +41,16 @@ export interface ReferenceEntry {
   readonly generation: number;
 }
 
+/** A run of a compaction, with its lease and its groups by number. */
+export interface ReferenceRun {
+  run: CompactionRun;
+  version: number;
+  fence: number;
+  owner: string;
+  until: number;
+  readonly groups: Map<number, CompactionGroup>;
+}
+
 /** One namespace. Nothing is swept: every read skips expired and invalidated data. */
 export interface World {
   /** In order of writing. */
@@ -50,6 +63,12 @@ export interface World {
   /** Until when an entry is being refreshed; a put makes another entry. */
   readonly claims: WeakMap<ReferenceEntry, number>;
   policy: StoredCachePolicy;
+  readonly compaction: {
+    readonly runs: Map<string, ReferenceRun>;
+    policy: NamespacePolicy | undefined;
+    /** By user: the first change and the number of changes since the last `takeScope`. */
+    readonly changes: Map<string, { readonly since: number; readonly changes: number }>;
+  };
   /** Uses of ids that were refused or evicted, the latest last. */
   readonly remembered: Map<string, number>;
   /** Of the last put. */
@@ -112,6 +131,12 @@ export function endWaits({ waits }: Universe): void {
   for (const end of [...waits]) end();
 }
 
+/** Counts a write of a memory, for CompactionStore.changedScopes. */
+export function countChange({ compaction: { changes } }: World, userId: string, now: number): void {
+  const before = changes.get(userId) ?? { since: now, changes: 0 };
+  changes.set(userId, { ...before, changes: before.changes + 1 });
+}
+
 /** The one key of a scope; neither name can be mistaken for a part of the other. */
 export function worldKeyOf({ tenant, namespace }: NamespaceKey): string {
   return JSON.stringify([tenant, namespace]);
@@ -140,6 +165,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     entries: new Map(),
     claims: new WeakMap(),
     policy: NO_CACHE_POLICY,
+    compaction: { runs: new Map(), policy: undefined, changes: new Map() },
     remembered: new Map(),
     details: new Map(),
     order: "lru",

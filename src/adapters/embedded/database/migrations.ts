@@ -145,7 +145,7 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
-/** The additions of format 6: the history of memories. */
+/** The additions of format 6: the history of memories, and compactions. */
 const FORMAT_6 = `
 -- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
 INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
@@ -189,6 +189,57 @@ CREATE TABLE memory_revision (
 ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
 CREATE INDEX memory_by_text ON memory (namespace_id, text_key, create_time, id)
   WHERE state = 'ACTIVE' AND text_key <> '';
+
+-- Compactions. user_id: NULL for every user. under_way: whether a process works on it, or one has to continue it. due_time, end_time:
+-- see dueTimeOf and endTimeOf. free_time: from when any process may continue it; NULL when it has ended.
+CREATE TABLE compaction_run (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  user_id TEXT,
+  create_time INTEGER NOT NULL,
+  end_time INTEGER,
+  due_time INTEGER,
+  free_time INTEGER,
+  under_way INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  owner TEXT NOT NULL DEFAULT '',
+  fence INTEGER NOT NULL DEFAULT 0,
+  lease_until INTEGER NOT NULL DEFAULT 0,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX compaction_run_by_time ON compaction_run (namespace_id, create_time DESC, id DESC);
+CREATE INDEX compaction_run_by_end ON compaction_run (end_time, id) WHERE end_time IS NOT NULL;
+CREATE INDEX compaction_run_by_free_time ON compaction_run (free_time) WHERE free_time IS NOT NULL;
+CREATE INDEX compaction_run_unfinished ON compaction_run (namespace_id, user_id) WHERE free_time IS NOT NULL;
+
+-- run: the row of compaction_run. Deleted with it in the same write.
+CREATE TABLE compaction_group (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  run INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, run, number)
+) STRICT;
+
+CREATE TABLE compaction_policy (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  record TEXT NOT NULL
+) STRICT;
+
+-- Users whose memories calls have changed since their last compaction: the first time and how often.
+CREATE TABLE changed_scope (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  user_id TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  changes INTEGER NOT NULL,
+  UNIQUE (namespace_id, user_id)
+) STRICT;
+CREATE INDEX changed_scope_by_time ON changed_scope (since);
+CREATE INDEX changed_scope_by_changes ON changed_scope (changes);
 `;
 
 interface Migration {

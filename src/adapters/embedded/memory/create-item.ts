@@ -11,6 +11,7 @@ import {
 import { isRecalled, MAX_SAME_TEXTS } from "../../../domain/memory/recall-loop.ts";
 import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import type { RecordedChanges } from "./changes.ts";
@@ -23,6 +24,7 @@ export interface CreateItemParts {
   readonly rows: MemoryRows;
   readonly rowWriter: MemoryRowWriter;
   readonly positions: SessionPositions;
+  readonly changedScopes: ChangedScopes;
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
@@ -52,6 +54,7 @@ export function createItem(
   const position = parts.positions.next(namespaceId, item.memory.sessionId);
   const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
   context.afterCommit.push(afterCommit);
+  parts.changedScopes.add(namespaceId, memory.userId, now);
   context.changes.add(namespaceId, "CREATED", memory.id);
   for (const { row, current } of replaced) {
     context.changes.add(namespaceId, "SUPERSEDED", current.id);
@@ -154,7 +157,7 @@ function recalledBy(
 
 /** Merges a duplicate into the existing memory; see mergeDuplicate. */
 function merge(
-  { rows, rowWriter }: CreateItemParts,
+  { rows, rowWriter, changedScopes }: CreateItemParts,
   row: Row,
   duplicate: Memory,
   { namespaceId, now, afterCommit, changes }: CreateContext,
@@ -165,6 +168,7 @@ function merge(
   if (memory !== stored) {
     changes.add(namespaceId, "UPDATED", memory.id);
     afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
+    changedScopes.add(namespaceId, memory.userId, now);
   }
   return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };
 }

@@ -1,6 +1,7 @@
 import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Damage } from "../database/damage.ts";
 import type { Database } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
@@ -10,6 +11,7 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
+import { MemoryChangeWriter } from "./change-writer.ts";
 import { EmbeddedChangeFeed } from "./changes.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
@@ -31,6 +33,7 @@ export interface EmbeddedMemoriesOptions {
   readonly damage: Damage;
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
+  readonly changedScopes: ChangedScopes;
   /** How much of each change feed is kept. */
   readonly feedLimits: FeedLimits;
   /** How many revisions of a memory are kept. */
@@ -39,6 +42,8 @@ export interface EmbeddedMemoriesOptions {
 }
 
 export interface EmbeddedMemories extends Memories, Disposable {
+  /** What a compaction changes. */
+  readonly changeWriter: MemoryChangeWriter;
   readonly changes: EmbeddedChangeFeed;
 }
 
@@ -65,6 +70,7 @@ export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories
     accessCounts,
     exporter: reader,
     importer: writer,
+    changeWriter: new MemoryChangeWriter(parts),
     changes,
     revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),

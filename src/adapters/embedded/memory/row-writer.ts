@@ -1,5 +1,6 @@
 import { metadataTokens } from "../../../domain/memory/filter.ts";
 import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
+import { putTime } from "../../../domain/memory/revision.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import { encodeRecord, encodeVector } from "../database/checksums.ts";
@@ -109,7 +110,12 @@ export class MemoryRowWriter {
    * Writes a new version of a memory (a row of MemoryRows.find), which becomes a revision, with the same text, and so the same
    * terms and vector, and with more tags.
    */
-  update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
+  update(
+    row: Row,
+    memory: Memory,
+    addedTags: readonly string[],
+    replaceTime = memory.updateTime,
+  ): AfterCommit {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
@@ -118,7 +124,7 @@ export class MemoryRowWriter {
       memory.state,
       endedTime(memory) ?? null,
       memory.expireTime ?? null,
-      this.#parts.revisionRows.keep(row, memory.updateTime),
+      this.#parts.revisionRows.keep(row, replaceTime),
       number,
     );
     this.#insertTags(number, addedTags);
@@ -128,6 +134,14 @@ export class MemoryRowWriter {
       // A vector that is being computed belongs to the previous etag.
       if (memory.embedding.state === "PENDING") pendingRows.added.notify();
     };
+  }
+
+  /** Writes a new record of a memory: see MemoryChanges.put. */
+  put(row: Row, memory: Memory, now: number): AfterCommit {
+    const number = Number(row["row"]);
+    this.#database.run("UPDATE memory SET importance = ? WHERE row = ?", memory.importance, number);
+    this.#database.run("DELETE FROM memory_tag WHERE row = ?", number);
+    return this.update(row, memory, memory.tags, putTime(memory, now));
   }
 
   /** Deletes a memory with its access counts and its revisions. */

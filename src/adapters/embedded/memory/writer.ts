@@ -92,7 +92,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: ReplaceOptions,
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter, changes: feed } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter, changedScopes, changes: feed } = this.#parts;
     const { now, request, change = "UPDATED" } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
@@ -100,6 +100,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
       const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
+      changedScopes.add(namespaceId, current.userId, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
       const changes = feed.begin(now);
       changes.add(namespaceId, change, id);
@@ -159,7 +160,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     items: readonly ImportedMemory[],
     { now }: { readonly now: number },
   ): Promise<ImportOutcome[]> {
-    const { database, namespaces, rows, rowWriter, positions, changes: feed } = this.#parts;
+    const { database, namespaces, rows, rowWriter, positions, changedScopes, changes: feed } = this.#parts;
     return database.write(
       (): Written<ImportOutcome[]> => {
         const namespaceId = namespaces.findOrCreate(scope);
@@ -175,6 +176,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
           }
           const position = positions.imported(namespaceId, item.memory, now);
           afterCommit.push(rowWriter.insertNew(namespaceId, item, position, now).afterCommit);
+          changedScopes.add(namespaceId, item.memory.userId, now);
           changes.add(namespaceId, "CREATED", item.memory.id);
           return "imported";
         });

@@ -5,7 +5,7 @@ import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { termBytes } from "../keywords/terms.ts";
 
 /** The tenant of hidden namespaces; no caller has it. */
-const HIDDEN_TENANT = "";
+export const HIDDEN_TENANT = "";
 
 /** Tables whose rows are deleted by key, with that key. Memories are not among them: their terms are removed too. */
 const OTHERS = [
@@ -15,6 +15,9 @@ const OTHERS = [
   { table: "memory_change", key: "namespace_id, sequence" },
   { table: "session", key: "namespace_id, session_id" },
   { table: "request", key: "namespace_id, key" },
+  { table: "compaction_group", key: "row" },
+  { table: "compaction_run", key: "row" },
+  { table: "changed_scope", key: "row" },
 ] as const;
 
 /**

@@ -102,11 +102,13 @@ for _, item in ipairs(items) do
     merge_memory(changes, item, keep_revision(item.id, item.updated))
     note(changes, 'U', item.id)
   end
+  if item.write ~= '' then count_change(changes, item.user) end
 end
 for _, memory in ipairs(superseded) do
   supersede_memory(changes, memory, keep_revision(memory.id, memory.updated))
   note(changes, 'S', memory.id)
 end
 write_changes(changes)
+write_changed_scopes(changes, now)
 record(outcome)
 return { 'DONE', positions }

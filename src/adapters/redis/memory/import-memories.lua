@@ -33,9 +33,11 @@ for index, memory in ipairs(memories) do
     -- Expired, but not swept yet: the id is free.
     if remove_memory(changes, memory.id) then note(changes, 'E', memory.id) end
     write_memory(changes, memory, generation, position_of(memory.session, tonumber(memory.position)), now)
+    count_change(changes, memory.user)
     note(changes, 'C', memory.id)
   end
   written[index] = is_taken and 0 or 1
 end
 write_changes(changes)
+write_changed_scopes(changes, now)
 return { 'DONE', written }

@@ -9,6 +9,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { MemoryAccesses } from "./access-counts.ts";
+import { MemoryChangeWriter } from "./change-writer.ts";
 import { RedisChangeFeed } from "./changes.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
@@ -20,7 +21,7 @@ import { RedisMemoryRevisions } from "./revisions.ts";
 import { MemorySearch } from "./search.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { MemoryWalk } from "./walk.ts";
-import { MemoryWrites } from "./writer.ts";
+import { MemoryWrites, type MemoryWritesOptions } from "./writer.ts";
 
 export interface RedisMemoriesOptions {
   readonly model: VectorModel;
@@ -44,6 +45,8 @@ export interface RedisMemoriesOptions {
 
 /** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
+  /** What a compaction changes. */
+  readonly changeWriter: MemoryChangeWriter;
   /** Prepares the store for `as_of`, at the start and when it was replaced: see HistoryFields. */
   openHistory(): Promise<void>;
   /** Clears all caches: the store in Redis was replaced. */
@@ -79,7 +82,7 @@ export function openMemories(
   const shared = { indexes, counters, sweep, missing, hasHistory };
   const filtered = new FilteredMemories(namespaces, pages, { ...shared, otherwise });
   const reads = new MemoryReads(namespaces, pages, filtered);
-  const writes = new MemoryWrites(namespaces, {
+  const writing: MemoryWritesOptions = {
     model,
     pack,
     accesses: accessCounts,
@@ -90,7 +93,8 @@ export function openMemories(
       sweeper.afterWrite(namespaces.partition(scope), now);
       if (isPending) onPending();
     },
-  });
+  };
+  const writes = new MemoryWrites(namespaces, writing);
   const search = new MemorySearch({
     client,
     namespaces,
@@ -108,6 +112,7 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
+    changeWriter: new MemoryChangeWriter(writing),
     changes,
     openHistory: () => history.open(),
     revisions: new RedisMemoryRevisions(namespaces),

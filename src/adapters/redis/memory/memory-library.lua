@@ -10,7 +10,7 @@ local function other_model(generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, feed = {} }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, feed = {}, users = {} }
 end
 
 -- Notes a change for the feed. kind: its first letter.
@@ -69,6 +69,20 @@ end
 -- The memories of the partition, as plans of searches need them. Counted from the time when a start has set it.
 local function count_indexed(by)
   if by ~= 0 and redis.call('HEXISTS', meta, 'memories') == 1 then redis.call('HINCRBY', meta, 'memories', by) end
+end
+
+-- Counts the write of a memory of this user by a call, for write_changed_scopes.
+local function count_change(changes, user)
+  changes.users[user] = (changes.users[user] or 0) + 1
+end
+
+-- The users whose memories have changed since their last compaction.
+local function write_changed_scopes(changes, now)
+  for user, by in pairs(changes.users) do
+    local member = namespace_id .. '/' .. user
+    redis.call('ZADD', changed_scopes, 'NX', now, member)
+    redis.call('ZINCRBY', changed_scope_counts, by, member)
+  end
 end
 
 -- The etag of an existing, unexpired memory; else nil.
@@ -193,6 +207,51 @@ local function supersede_memory(changes, memory, revision)
     redis.call('HDEL', key, 'dup', 'text')
     remove_duplicate(memory.id, dup, same_text)
   end
+  changes.made = changes.made + 1
+end
+
+-- Writes another record of a memory: see MemoryChanges.put. Its terms, vectors and position do not change. dup, same_text: '' unless
+-- it is ACTIVE; ended: '' if it is. `revision`: the number of the one that it replaces. moved: the letter of its change in the
+-- feed, when that changes its state.
+local function put_memory(changes, memory, revision)
+  local key, member = memory_prefix .. memory.id, namespace_id .. '/' .. memory.id
+  local stored = redis.call('HMGET', key, 'tok', 'dup', 'text', 'created', 'event', 'expire', 'ended')
+  local tok, dup, same_text, created, event, expire, ended = unpack(stored)
+  count_tokens(changes, tok, -1)
+  count_tokens(changes, memory.tok, 1)
+  local fields = {
+    'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'importance', memory.importance, 'rev', revision,
+    'facts', created .. ' ' .. (event or '') .. ' ' .. memory.importance .. ' ' .. memory.expire,
+  }
+  local gone = {}
+  local function put(field, value, before)
+    if value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    elseif before then
+      gone[#gone + 1] = field
+    end
+  end
+  put('expire', memory.expire, expire)
+  put('ended', memory.ended, ended)
+  if memory.dup == '' or not dup then
+    put('dup', memory.dup, dup)
+    put('text', memory.same_text, same_text)
+  end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+  redis.call('HSET', key, unpack(fields))
+  if memory.expire ~= '' then
+    redis.call('ZADD', memory_expiry, memory.expire, member)
+  elseif expire then
+    redis.call('ZREM', memory_expiry, member)
+  end
+  if dup and memory.dup == '' then
+    remove_duplicate(memory.id, dup, same_text)
+  elseif not dup and memory.dup ~= '' then
+    add_duplicate(memory.id, memory.dup, memory.same_text)
+  end
+  local function state(tokens) return (',' .. tokens):match(',(x%x+)') end
+  note(changes, state(tok) == state(memory.tok) and 'U' or memory.moved, memory.id)
   changes.made = changes.made + 1
 end
 

@@ -1,7 +1,7 @@
 import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
-import { isText, listOf, numberOf } from "../connection/replies.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
 import type { Keys, NamespaceRedisKeys, PartitionKeys } from "../namespaces/keys.ts";
 import { FEED, feedInput } from "./changes.ts";
@@ -18,7 +18,11 @@ const DROP = defineScript({
   file: new URL("./drop-namespace.lua", import.meta.url),
   libraries: [MEMORY],
   effect: "frees",
-  keys: ["namespaceNames", "deleted", "cacheEntryPrefix", "cacheOrder", list("otherKeys")],
+  keys: [
+    ...(["namespaceNames", "deleted", "cacheEntryPrefix", "cacheOrder", "compactionOrder"] as const),
+    ...(["compactionPrefix", "compactionGroupsPrefix", "unfinishedCompactions", "endedCompactions"] as const),
+    list("otherKeys"),
+  ],
   arguments: ["limit"],
   reply: (reply) => ({ hasMore: isText(listOf(reply)[0], "MORE") }),
 });
@@ -29,6 +33,9 @@ const DROP = defineScript({
  */
 const STEP = 25;
 const STEP_BYTES = 32 * 1024;
+
+/** Members that one step of a scan reads. */
+const SCAN_STEP = 500;
 
 /** Steps of one sweep, for which searches wait. The next sweep continues. */
 const MAX_STEPS = 1000;
@@ -152,8 +159,28 @@ export class Sweeper implements AsyncDisposable {
   async #dropDeleted(): Promise<void> {
     for (const partition of this.#keys.all()) {
       const deleted = listOf(await this.#client.command("SMEMBERS", partition.deleted)).map(String);
+      if (deleted.length > 0) await this.#dropChangedScopes(partition, new Set(deleted));
       for (const namespaceId of deleted) await this.#drop(partition, namespaceId);
     }
+  }
+
+  /** One scan for all deleted namespaces: the members are not in the order of their namespaces. */
+  async #dropChangedScopes(partition: PartitionKeys, deleted: ReadonlySet<string>): Promise<void> {
+    const { changedScopes, changedScopeCounts } = partition;
+    let cursor = "0";
+    do {
+      const scanned = await this.#client.command("ZSCAN", changedScopes, cursor, "COUNT", SCAN_STEP);
+      const [next = null, found = null] = listOf(scanned);
+      const members = listOf(found)
+        .filter((_, at) => at % 2 === 0)
+        .map(String)
+        .filter((member) => deleted.has(member.slice(0, member.indexOf("/"))));
+      if (members.length > 0) {
+        await this.#client.command("ZREM", changedScopes, ...members);
+        await this.#client.command("ZREM", changedScopeCounts, ...members);
+      }
+      cursor = textOf(next) ?? "0";
+    } while (cursor !== "0" && !this.#isClosed);
   }
 
   async #drop(partition: PartitionKeys, namespaceId: string): Promise<void> {
@@ -165,6 +192,11 @@ export class Sweeper implements AsyncDisposable {
       deleted: partition.deleted,
       cacheEntryPrefix: namespace.cacheEntries,
       cacheOrder: namespace.cacheOrder,
+      compactionOrder: namespace.compactionOrder,
+      compactionPrefix: namespace.compaction(""),
+      compactionGroupsPrefix: namespace.compactionGroups(""),
+      unfinishedCompactions: partition.unfinishedCompactions,
+      endedCompactions: partition.endedCompactions,
       otherKeys: namespace.wholeKeys,
       limit: STEP,
     };

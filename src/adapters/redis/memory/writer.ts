@@ -29,7 +29,15 @@ import { feedInput } from "./changes.ts";
 import { plannedInput, supersededOf, withPositions } from "./create-input.ts";
 import { type Observation, type Observations, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
-import { memoryInput, memoryKeys, pendingState, readRow, storedMemory, supersededInput } from "./rows.ts";
+import {
+  memoryInput,
+  memoryKeys,
+  ofThisModel,
+  pendingState,
+  readRow,
+  storedMemory,
+  supersededInput,
+} from "./rows.ts";
 import { stepLimits } from "./step-limits.ts";
 import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
@@ -325,13 +333,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
-  /** The state to write: without a vector of another model, in which case the memory is pending. */
   #ofThisModel<Item extends Replacement>(item: Item): Item {
-    const { embedding } = item.memory;
-    if (embedding.state !== "READY" || this.#options.model.takes(embedding)) return item;
-    const { vector: _ofAnother, ...rest } = item;
-    const memory = { ...item.memory, embedding: { ...embedding, state: "PENDING" as const } };
-    return { ...rest, memory } as unknown as Item;
+    return ofThisModel(item, this.#options.model);
   }
 
   /** The recorded outcomes of a request, with its memories as they are now. */
