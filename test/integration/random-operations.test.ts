@@ -42,7 +42,7 @@ describe("random operations through the gRPC server", () => {
     expect(counts.rankings).toBeGreaterThan(runs);
     expect(counts.imported).toBeGreaterThan(runs * 5);
     expect(counts.exported).toBeGreaterThan(runs * 5);
-    expect(counts.restored).toBeGreaterThan(runs / 4);
+    expect(counts.restored).toBeGreaterThan(runs / 10);
     expect(counts.revisions).toBeGreaterThan(runs / 2);
   });
 });

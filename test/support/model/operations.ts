@@ -579,7 +579,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      6,
+      8,
       fc.record({
         ...{ op: op("restore"), at, id, etag, request },
         revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
