@@ -49,7 +49,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       expect(counts.rankings).toBeGreaterThan(runs);
       expect(counts.imported).toBeGreaterThan(runs * 5);
       expect(counts.exported).toBeGreaterThan(runs * 5);
-      expect(counts.restored).toBeGreaterThan(runs / 4);
+      expect(counts.restored).toBeGreaterThan(runs / 10);
       expect(counts.revisions).toBeGreaterThan(runs / 2);
     });
   });

@@ -292,7 +292,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
       sourceIds: fc.subarray(IDS, { maxLength: 2 }),
       eventTime: rarely(2, fc.constantFrom(NOW - DAY, NOW - DAY + 1, NOW, NOW + DAY)),
       validFrom: rarely(4, fc.constantFrom(0, NOW, NOW + 1000)),
-      validUntil: rarely(4, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
+      validUntil: rarely(8, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
       ttlMs: rarely(6, spans),
       expireTime: rarely(8, fc.constantFrom(NOW - DAY, NOW, NOW + 5000, NOW + 2 * DAY)),
       ...(level.ports
@@ -301,7 +301,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     })
     .map((made) => endsOnce(present(made)))
     .chain((made) =>
-      fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
+      fc.oneof({ weight: 1, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
     );
 }
 
@@ -438,6 +438,8 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
   const oneInThree = fc.constantFrom(false, false, true);
   const etag = fc.constantFrom<Etag>("none", "none", "current", "stale");
   const id = fc.constantFrom(...IDS);
+  // Changed and read more often than others, so that some memories have several revisions.
+  const changedId = fc.constantFrom("m0", "m0", "m0", "m0", "m1", "m1", "m2");
   const onDuplicate = fc.constantFrom<OnDuplicate>("ALLOW", "REFUSE", "RETURN_EXISTING");
   const scope = fc.record({
     model: fc.constantFrom("m1", "m1", "m2"),
@@ -494,7 +496,9 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       fc.record({
         op: op("update"),
         at,
-        patch: draft(level).map(({ expireTime: _, ...patch }) => patch),
+        patch: fc
+          .tuple(draft(level), changedId)
+          .map(([{ expireTime: _, ...patch }, changed]) => ({ ...patch, id: changed })),
         fields: fc.subarray([...DRAFT_FIELDS], { minLength: 1 }),
         etag,
         request,
@@ -579,13 +583,13 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      8,
+      6,
       fc.record({
-        ...{ op: op("restore"), at, id, etag, request },
+        ...{ op: op("restore"), at, id: changedId, etag, request },
         revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
       }),
     ],
-    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
+    [6, fc.record({ op: op("revisions"), at, id: changedId, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [
