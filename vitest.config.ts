@@ -54,6 +54,8 @@ const ON_REDIS = [
   "replay",
   "revisions",
   "transport/overload",
+  "watch-memories",
+  "write-guards",
   "limits-without-rule",
 ];
 

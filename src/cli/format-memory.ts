@@ -24,6 +24,7 @@ export function formatMemory(memory: Memory): string[] {
     ["session", memory.sessionId === "" ? "" : `${memory.sessionId} (${memory.sessionPosition})`],
     ["author", memory.author],
     ["tags", memory.tags.join(", ")],
+    ["flags", memory.flags.join(", ")],
     ["event time", timeOf(memory.eventTime)],
     ["valid from", timeOf(memory.validFrom)],
     ["valid until", timeOf(memory.validUntil)],

@@ -57,5 +57,6 @@ function formatExplanation(parts: SearchMemoriesResponse_Explanation): string[] 
       `terms: ${toLine(parts.matchedTerms.join(", ")) || "none"}`,
     `fused ${parts.fusedScore.toFixed(3)}, recency boost ${parts.recencyBoost.toFixed(3)}, ` +
       `importance boost ${parts.importanceBoost.toFixed(3)}`,
+    `retention ${parts.retentionScore.toFixed(3)}`,
   ].map((line) => `${INDENT}${line}`);
 }

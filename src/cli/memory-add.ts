@@ -10,6 +10,7 @@ import { inBatches } from "./batches.ts";
 import { type Clients, connect, MAX_MESSAGE_BYTES } from "./client.ts";
 import { type Draft, type DraftDefaults, draftOfText, draftsOfFiles, draftsOfJsonLines } from "./drafts.ts";
 import { describeItemError } from "./errors.ts";
+import { toLine } from "./excerpt.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { readPipedText, requireFiles, STDIN } from "./input.ts";
@@ -150,13 +151,15 @@ class AddReport {
       const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
-    const { outcome, duplicate, differs } = result;
+    const { outcome, duplicate, differs, recallLoop } = result;
     if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
     else if (duplicate) this.#duplicates += 1;
     else this.#stored += 1;
     if (this.#single && !this.#json && outcome.case === "memory") {
       print(outcome.value.id);
-      if (duplicate) printError(`already there: no new memory was stored${differing(differs)}`);
+      const why = recallLoop ? "recalled shortly before" : "already there";
+      if (duplicate) printError(`${why}: no new memory was stored${differing(differs)}`);
+      if (outcome.value.flags.length > 0) printError(`flags: ${toLine(outcome.value.flags.join(", "))}`);
     }
   }
 

@@ -25,6 +25,7 @@ import {
 import { addHistoryCommands } from "./program-history.ts";
 import { addKeyCommands } from "./program-key.ts";
 import { addPolicyCommands } from "./program-policy.ts";
+import { addWatchCommand } from "./program-watch.ts";
 import type { SetupOptions } from "./redis-setup.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
@@ -218,6 +219,7 @@ Example:
       const { memoryImport } = await import("./memory-import.ts");
       process.exitCode = await memoryImport(file, command.optsWithGlobals<GlobalOptions>());
     });
+  addWatchCommand(memory, EXIT_CODES);
 }
 
 /** Adds the filter options; see toFilter. */

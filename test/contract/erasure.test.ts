@@ -82,7 +82,7 @@ function erasureCases(store: { readonly backend: () => Backend; readonly readAll
     const after = await store.readAll();
     expect([...wordsIn(after)]).toEqual([]);
     expect(holdsKept(after)).toBe(true);
-    await writer.delete(SCOPE, "kept", { now: NOW });
+    await store.backend().memories.writer.delete(SCOPE, "kept", { now: NOW });
   });
 
   it("leaves none of a deleted namespace", async () => {

@@ -48,9 +48,10 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       expect(counts.comparableRankings).toBeGreaterThan(counts.rankings / 2);
       expect(counts.rankings).toBeGreaterThan(runs);
       expect(counts.imported).toBeGreaterThan(runs * 5);
+      expect(counts.changes).toBeGreaterThan(runs * 5);
       expect(counts.exported).toBeGreaterThan(runs * 5);
-      expect(counts.restored).toBeGreaterThan(runs / 10);
-      expect(counts.revisions).toBeGreaterThan(runs / 2);
+      expect(counts.restored).toBeGreaterThan(runs / 8);
+      expect(counts.revisions).toBeGreaterThan(runs / 8);
     });
   });
 }

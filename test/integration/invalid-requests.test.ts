@@ -31,6 +31,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "GetNamespaceStats",
     "DeleteNamespace",
     "ExportMemories",
+    "WatchMemories",
     "ImportMemories",
   ],
   "recollect.v1.CacheService": [

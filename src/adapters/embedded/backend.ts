@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
+import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
 import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
@@ -58,6 +59,8 @@ export interface EmbeddedBackendOptions {
   readonly reserved?: ReservedSizes | undefined;
   /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
   readonly graphAbove?: number | undefined;
+  /** How much of each change feed is kept. Default: FEED_LIMITS. */
+  readonly feedLimits?: FeedLimits;
   /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
   readonly maxRevisions?: number | undefined;
 }
@@ -145,7 +148,12 @@ async function openStores(
   const keywords = new KeywordIndex(database);
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
-  const memories = owner.use(openMemories({ ...common, pendingRows, maxRevisions, log }));
+  const memories = owner.use(
+    openMemories({
+      ...{ ...common, pendingRows, maxRevisions, log },
+      feedLimits: options.feedLimits ?? FEED_LIMITS,
+    }),
+  );
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
   const cache = owner.use(
     new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {
@@ -162,6 +170,7 @@ async function openStores(
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
+    memories.changes.namespaceDeleted(namespaceId);
     cache.namespaceDeleted();
     cachePolicies.clearCache();
   };

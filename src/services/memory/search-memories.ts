@@ -7,6 +7,7 @@ import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
 import { type Candidate, type Ranked, rank } from "../../domain/memory/ranking.ts";
+import { retentionScore } from "../../domain/memory/retention.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -56,6 +57,8 @@ export interface FoundMemory {
   readonly similarity?: number;
   /** With diversity: see Chosen. */
   readonly redundancy?: number;
+  /** See retention.ts; before this search counts as an access. */
+  readonly retentionScore: number;
   /** Query terms that it contains, when the keyword retriever found it. */
   readonly matchedTerms: readonly string[];
   /** By position in the session; absent: not asked for. */
@@ -136,7 +139,14 @@ async function searchOnce(
     const memory = memories[index];
     // Deleted between the two reads.
     if (memory === undefined) return [];
-    return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, queries.terms) }];
+    return [
+      {
+        ...one,
+        memory,
+        matchedTerms: matchedTerms(one.ranked.candidate, queries.terms),
+        retentionScore: retentionScore(memory, now),
+      },
+    ];
   });
   const beside = { degraded: queries.degraded, plan };
   const fitting = (results: readonly FoundMemory[]): number =>

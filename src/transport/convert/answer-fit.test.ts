@@ -131,7 +131,7 @@ describe("the number of items that fit into a response", () => {
             now: 0,
           });
           if (ranked === undefined) throw new Error("nothing is ranked");
-          return { memory, ranked, similarity: 0.5, matchedTerms, neighbors };
+          return { memory, ranked, similarity: 0.5, matchedTerms, neighbors, retentionScore: 0.5 };
         });
         const plan = { terms: ["a".repeat(500)], commonTerms: [], walked: true, rounds: 1 };
         expectFitted(

@@ -81,6 +81,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     supersededBy: memory.supersededBy,
     sessionPosition: memory.sessionPosition,
     ...defined({
+      flags: nonEmptyList(memory.flags),
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
     }),
@@ -123,6 +124,7 @@ export function exportedMemory(memory: RevisedMemory): MemoryFields {
     sourceIds: [...memory.sourceIds],
     etag: memory.etag,
     supersedes: [...(memory.supersedes ?? [])],
+    flags: [...(memory.flags ?? [])],
     ...defined({
       metadata: nonEmptyObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),

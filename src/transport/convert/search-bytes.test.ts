@@ -55,6 +55,7 @@ describe("encodeSearch", () => {
               memory: withAccess(memory, used),
               ranked: { ...ranked, score },
               matchedTerms: [],
+              retentionScore: 0.5,
               ...defined({ similarity, neighbors }),
             };
           });

@@ -18,6 +18,7 @@ import { createCases } from "./writer/create.ts";
 import { deleteCases } from "./writer/delete.ts";
 import { duplicateCases } from "./writer/duplicates.ts";
 import { idempotencyCases } from "./writer/idempotency.ts";
+import { recallLoopCases } from "./writer/recall-loop.ts";
 import { replaceCases } from "./writer/replace.ts";
 import { sessionCases } from "./writer/sessions.ts";
 import { supersessionCases } from "./writer/supersession.ts";
@@ -35,6 +36,7 @@ export function memoriesContract(name: string, open: () => Promise<StoreUnderTes
     describe("neighbours", () => neighborCases(subject));
     describe("a write", () => createCases(subject));
     describe("a duplicate", () => duplicateCases(subject));
+    describe("a recall loop", () => recallLoopCases(subject));
     describe("a supersession", () => supersessionCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a replacement", () => replaceCases(subject));

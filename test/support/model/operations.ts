@@ -162,6 +162,8 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
+  /** The whole change feed, this many at a time through the ports. */
+  | { readonly op: "changes"; readonly pageSize: number }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -216,9 +218,20 @@ export interface Level {
 }
 
 const IDS = Array.from({ length: 16 }, (_, index) => `m${index}`);
+/** Ids of memories with a history: they are stored and changed more often. */
+const OFTEN = ["m0", "m1"];
 const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
-const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
+const OBJECTS = [
+  "green tea",
+  "Green  TEA",
+  "coffee",
+  "nuts",
+  "books about tea",
+  "🎉",
+  "the Who",
+  "with password: tea4two!",
+];
 
 const FOLDED_TEXTS = [
   "Ana lives in the Bahnhofstraße",
@@ -277,7 +290,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
   const name = fc.constantFrom(...WORDS);
   return fc
     .record({
-      id: fc.constantFrom(...IDS),
+      id: fc.constantFrom(...IDS, ...OFTEN, ...OFTEN),
       text,
       kind: fc.constantFrom("SEMANTIC" as const, ...KINDS),
       userId: fc.constantFrom("", "", "a", "A"),
@@ -438,8 +451,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
   const oneInThree = fc.constantFrom(false, false, true);
   const etag = fc.constantFrom<Etag>("none", "none", "current", "stale");
   const id = fc.constantFrom(...IDS);
-  // Changed and read more often than others, so that some memories have several revisions.
-  const changedId = fc.constantFrom("m0", "m0", "m0", "m0", "m1", "m1", "m2");
+  const often = fc.constantFrom(...OFTEN);
   const onDuplicate = fc.constantFrom<OnDuplicate>("ALLOW", "REFUSE", "RETURN_EXISTING");
   const scope = fc.record({
     model: fc.constantFrom("m1", "m1", "m2"),
@@ -481,7 +493,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      3,
+      5,
       fc.record({
         op: op("create"),
         at,
@@ -497,8 +509,8 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         op: op("update"),
         at,
         patch: fc
-          .tuple(draft(level), changedId)
-          .map(([{ expireTime: _, ...patch }, changed]) => ({ ...patch, id: changed })),
+          .tuple(draft(level), fc.option(often))
+          .map(([{ expireTime: _, ...patch }, id]) => (id === null ? patch : { ...patch, id })),
         fields: fc.subarray([...DRAFT_FIELDS], { minLength: 1 }),
         etag,
         request,
@@ -583,13 +595,13 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       ),
     ],
     [
-      6,
+      8,
       fc.record({
-        ...{ op: op("restore"), at, id: changedId, etag, request },
-        revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+        ...{ op: op("restore"), at, id: often, etag, request },
+        revision: fc.constantFrom(0, 1, 1, 1, 2, 3),
       }),
     ],
-    [6, fc.record({ op: op("revisions"), at, id: changedId, pageSize })],
+    [5, fc.record({ op: op("revisions"), at, id: often, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [
@@ -658,6 +670,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
+    [2, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

@@ -52,6 +52,7 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     const namespace = partition.namespace(namespaceId);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
     await checkMemories(redis, namespace, all, expected, expectHere);
+    await checkFeed(redis, namespace, expectHere);
     await checkCache(redis, namespace, all, expectHere);
   }
   const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
@@ -115,7 +116,11 @@ async function checkMemories(
     expectEqual(`${what}: history`, ["ended", "from", "until"].map(text), history);
     expectEqual(`${what}: packedFields`, text("facts"), packedFields);
     if (fields.has("expire")) expected.expiry.set(member, Number(text("expire")));
-    if (fields.has("dup")) duplicates.add(text("dup"));
+    expectEqual(`${what}: keys of duplicates and of recall loops`, fields.has("text"), fields.has("dup"));
+    if (fields.has("dup")) {
+      duplicates.add(text("dup"));
+      duplicates.add(text("text") + text("dup").slice(text("dup").indexOf(":")));
+    }
     if (record.sessionId !== "") {
       const token = tokenOf(namespaceId, "session", record.sessionId);
       const positions = sessions.get(token) ?? new Map<string, number>();
@@ -180,6 +185,35 @@ async function checkMemories(
     [],
   );
   expectEqual("accesses", new Set(counted), new Set(accessed));
+}
+
+/** A feed has no gaps, and its newest change is that of the newest write. */
+async function checkFeed(
+  redis: Connection,
+  namespace: NamespaceRedisKeys,
+  expectEqual: Expect,
+): Promise<void> {
+  const entries = await redis.xrange(namespace.changeFeed, "-", "+");
+  const sequences = entries.map(([id]) => Number(id.split("-")[0]));
+  const [first = 0] = sequences;
+  expectEqual(
+    "sequences of changes",
+    sequences,
+    sequences.map((_, at) => first + at),
+  );
+  if (first > 0) return;
+  const alive = new Map<string, boolean>();
+  const wrong: string[] = [];
+  for (const [, [, change = ""]] of entries.slice(1)) {
+    const [kind, id] = [change.slice(0, 1), change.slice(1)];
+    // A memory is created when it does not exist, and changed or removed when it does.
+    if ((kind === "C") === (alive.get(id) ?? false)) wrong.push(change);
+    alive.set(id, kind !== "D" && kind !== "E");
+  }
+  expectEqual("changes in the wrong order", wrong, []);
+  const ids = await redis.zrange(namespace.order, "0", "-1");
+  const living = [...alive].filter(([, isAlive]) => isAlive).map(([id]) => id);
+  expectEqual("memories by their changes", new Set(living), new Set(ids));
 }
 
 async function checkCache(

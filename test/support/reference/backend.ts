@@ -3,7 +3,7 @@ import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCachePolicyStore, referenceCacheStore } from "./cache-store.ts";
 import { referenceMemories } from "./memories.ts";
-import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
+import { emptyUniverse, endWaits, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
 /** The stores that hold data; the reference has them too. */
 export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "namespaces">;
@@ -51,6 +51,7 @@ function referenceNamespaceStore(universe: Universe): NamespaceStore {
           const current = counts(scope);
           universe.worlds.delete(worldKeyOf(scope));
           universe.requests.delete(worldKeyOf(scope));
+          endWaits(universe);
           return { result: current, outcome: current };
         },
         (current) => current,

@@ -3,10 +3,16 @@ import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
-import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import { type ChangeKind, changesAfter, endOfFeed } from "../../../src/domain/memory/changes.ts";
+import {
+  type DifferingField,
+  differingFields,
+  mergeDuplicate,
+} from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
+import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
 import {
   DEFAULT_MAX_REVISIONS,
   type MemoryRevision,
@@ -26,6 +32,7 @@ import type {
 } from "../../../src/ports/memory/writer.ts";
 import { countTerms } from "./count-terms.ts";
 import {
+  appendChange,
   byTime,
   idempotently,
   type ReferenceMemory,
@@ -40,7 +47,12 @@ import {
 
 type Recorded =
   | { readonly kind: "created"; readonly id: string }
-  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | {
+      readonly kind: "duplicate";
+      readonly id: string;
+      readonly differs: readonly DifferingField[];
+      readonly recallLoop?: true;
+    }
   | CreateOutcome;
 
 /** The progress of a request to create. */
@@ -72,6 +84,15 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
   };
 
+  const note = (scope: NamespaceKey, kind: ChangeKind, memoryId: string, now: number): void =>
+    appendChange(universe, scope, { kind, memoryId, now });
+  /** Removes an expired memory whose id is taken. */
+  const freeId = (scope: NamespaceKey, id: string, now: number): void => {
+    if (!memoriesIn(scope).some(({ memory }) => memory.id === id)) return;
+    note(scope, "EXPIRED", id, now);
+    removeIds(scope, new Set([id]));
+  };
+
   const createOne = (scope: NamespaceKey, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
     if ("refusal" in item) return { kind: "refused", error: item.refusal };
     const { id, sessionId } = item.memory;
@@ -86,7 +107,10 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
-      if (memory !== duplicate.memory) replaceWith(duplicate, memory);
+      if (memory !== duplicate.memory) {
+        note(scope, "UPDATED", memory.id, now);
+        replaceWith(duplicate, memory);
+      }
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
@@ -95,21 +119,37 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
         error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
     }
+    const { recalledSince } = item;
+    if (recalledSince !== undefined) {
+      const recalled = live(scope, now)
+        .filter((one) => one.textKey === item.textKey && one.memory.state === "ACTIVE")
+        .sort((a, b) => byTime(b.memory, a.memory))
+        .slice(0, MAX_SAME_TEXTS)
+        .find((one) => isRecalled(one.access, recalledSince));
+      if (recalled !== undefined) {
+        const differs = differingFields(recalled.memory, item.memory);
+        return { kind: "duplicate", memory: stored(recalled), differs, recallLoop: true };
+      }
+    }
     for (const replaced of item.memory.supersedes ?? []) {
       const current = find(scope, replaced, now);
       if (current === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, replaced) };
       const error = notActive(current);
       if (error !== undefined) return { kind: "refused", error };
     }
-    for (const one of live(scope, now)) {
-      const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
-      if (isReplaced) replaceWith(one, superseded(one.memory, id, now));
-    }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(sessionId, position);
-    removeIds(scope, new Set([id]));
-    return { kind: "created", memory: keep(scope, item, position) };
+    freeId(scope, id, now);
+    const created = keep(scope, item, position);
+    note(scope, "CREATED", id, now);
+    for (const replaced of item.memory.supersedes ?? []) {
+      const one = live(scope, now).find(({ memory }) => memory.id === replaced);
+      if (one === undefined) continue;
+      replaceWith(one, superseded(one.memory, id, now));
+      note(scope, "SUPERSEDED", replaced, now);
+    }
+    return { kind: "created", memory: created };
   };
 
   const importOne = (scope: NamespaceKey, item: ImportedMemory, now: number): ImportOutcome => {
@@ -123,8 +163,9 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     const given = sessionPosition > 0 && !isStored ? sessionPosition : last + 1;
     const position = sessionId === "" ? 0 : given;
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
-    removeIds(scope, new Set([id]));
+    freeId(scope, id, now);
     keep(scope, item, position);
+    note(scope, "CREATED", id, now);
     return "imported";
   };
 
@@ -138,8 +179,8 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
-    const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access, revisions };
+    const { duplicateKey, textKey, terms, vector } = item;
+    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -228,6 +269,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
             const { sessionPosition, access } = current;
+            note(scope, options.change ?? "UPDATED", id, options.now);
             const kept = { access, revisions: withRevision(replaced, replacement.memory) };
             return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
@@ -249,6 +291,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             const { etag } = existing(scope, id, options.now);
             if (options.etag !== undefined && options.etag !== etag) throw changed(id);
             removeIds(scope, new Set([id]));
+            note(scope, "DELETED", id, options.now);
             return { result: undefined, outcome: undefined };
           },
           () => undefined,
@@ -263,6 +306,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
           () => {
             const ids = passing(scope, filter, options.now).map(({ memory }) => memory.id);
             if (ids.length > 0) removeIds(scope, new Set(ids));
+            for (const id of ids) note(scope, "DELETED", id, options.now);
             return { result: ids.length, outcome: ids.length };
           },
           (count) => count,
@@ -324,6 +368,31 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
           .sort((a, b) => byTime(b, a))
           .filter((memory) => after === undefined || byTime(memory, after) < 0);
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+      },
+    },
+    changes: {
+      end: async (scope) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        return endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+      },
+
+      read: async (scope, after, limit) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        if (world === undefined) return changesAfter(after, undefined);
+        const { incarnation, feed } = world;
+        const rows = feed.filter(({ sequence }) => sequence >= after.sequence).slice(0, limit + 1);
+        return changesAfter(after, { incarnation, last: feed.at(-1)?.sequence ?? 0, rows });
+      },
+
+      wait: async (scope, after, signal) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        const end = endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+        const hasChanged = end.sequence !== after.sequence || end.incarnation !== after.incarnation;
+        if (hasChanged || signal.aborted) return;
+        await new Promise<void>((resolve) => {
+          universe.waits.add(resolve);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
       },
     },
     revisions: {

@@ -4,6 +4,13 @@ import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.
 import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
 import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
+import {
+  type ChangeKind,
+  FEED_LIMITS,
+  type FeedLimits,
+  type FeedRow,
+  firstKept,
+} from "../../../src/domain/memory/changes.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { MemoryRevision } from "../../../src/domain/memory/revision.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
@@ -12,6 +19,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 export interface ReferenceMemory {
   memory: Memory;
   readonly duplicateKey: string;
+  readonly textKey: string;
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;
   access: AccessStatistics | undefined;
@@ -34,6 +42,9 @@ export interface ReferenceEntry {
 export interface World {
   /** In order of writing. */
   memories: ReferenceMemory[];
+  readonly incarnation: string;
+  /** The change feed. */
+  feed: FeedRow[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
   /** Until when an entry is being refreshed; a put makes another entry. */
@@ -68,10 +79,37 @@ export interface Universe {
   readonly worlds: Map<string, World>;
   /** By world key, then by request key. Deleted with their namespace. */
   readonly requests: Map<string, Map<string, RequestRecord>>;
+  readonly feedLimits: FeedLimits;
+  /** What ends the waits for changes. */
+  readonly waits: Set<() => void>;
+  /** How many worlds have been. */
+  count: number;
 }
 
-export function emptyUniverse(): Universe {
-  return { worlds: new Map(), requests: new Map() };
+export function emptyUniverse(feedLimits: FeedLimits = FEED_LIMITS): Universe {
+  return { worlds: new Map(), requests: new Map(), feedLimits, waits: new Set(), count: 0 };
+}
+
+/** Of random operations, some of which wait for days: stores may trim at other times than the reference. */
+export const LONG_FEED: FeedLimits = { maxChanges: 100_000, retentionMs: 3650 * 24 * 3_600_000 };
+
+/** Appends a change to a feed. */
+export function appendChange(
+  universe: Universe,
+  scope: NamespaceKey,
+  { kind, memoryId, now }: { readonly kind: ChangeKind; readonly memoryId: string; readonly now: number },
+): void {
+  const world = worldOf(universe, scope);
+  if (world.feed.length === 0) world.feed.push({ sequence: 0, time: now });
+  const last = (world.feed.at(-1)?.sequence ?? 0) + 1;
+  world.feed.push({ sequence: last, time: now, kind, memoryId });
+  const first = firstKept(world.feed, last, universe.feedLimits, now);
+  world.feed = world.feed.filter(({ sequence }) => sequence >= first);
+  endWaits(universe);
+}
+
+export function endWaits({ waits }: Universe): void {
+  for (const end of [...waits]) end();
 }
 
 /** The one key of a scope; neither name can be mistaken for a part of the other. */
@@ -93,8 +131,11 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
   const worldKey = worldKeyOf(scope);
   const existing = universe.worlds.get(worldKey);
   if (existing !== undefined) return existing;
+  universe.count += 1;
   const world: World = {
     memories: [],
+    incarnation: String(universe.count),
+    feed: [],
     sessions: new Map(),
     entries: new Map(),
     claims: new WeakMap(),

@@ -147,6 +147,19 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
 
 /** The additions of format 6: the history of memories. */
 const FORMAT_6 = `
+-- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
+INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
+
+-- The change feed: see domain/memory/changes.ts. The row with sequence 0 is its beginning.
+CREATE TABLE memory_change (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  sequence INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  PRIMARY KEY (namespace_id, sequence)
+) WITHOUT ROWID, STRICT;
+
 -- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
 -- record is left to those who read it.
 ALTER TABLE memory ADD COLUMN ended INTEGER;
@@ -170,6 +183,12 @@ CREATE TABLE memory_revision (
   record TEXT NOT NULL,
   UNIQUE (namespace_id, id, number)
 ) STRICT;
+
+-- See textKey; empty for memories of earlier formats, which are found by it once they are updated. The index contains what
+-- may be recalled.
+ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX memory_by_text ON memory (namespace_id, text_key, create_time, id)
+  WHERE state = 'ACTIVE' AND text_key <> '';
 `;
 
 interface Migration {

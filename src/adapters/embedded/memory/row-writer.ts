@@ -10,12 +10,13 @@ import { termBytes } from "../keywords/terms.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { RecordedChanges } from "./changes.ts";
 import type { RevisionRows } from "./revisions.ts";
 import { accessOf } from "./rows.ts";
 
 /** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
-const SWEEP_BYTES = 16 * 1024;
+const SWEEP_BYTES = 4 * 1024;
 
 export interface MemoryRowWriterParts {
   readonly database: Database;
@@ -150,27 +151,30 @@ export class MemoryRowWriter {
     return () => vectors.remove(namespaceId, number);
   }
 
-  /** Removes some memories that have expired. */
-  sweep(now: number): AfterCommit[] {
+  /** Removes some memories that have expired, of any namespaces. */
+  sweep(now: number, changes: RecordedChanges): AfterCommit[] {
     const expired = this.#database.all(
       "SELECT row, id, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
       now,
       SWEEP_LIMIT,
     );
-    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
+    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => {
+      changes.add(Number(row["namespace_id"]), "EXPIRED", String(row["id"]));
+      return this.remove(row);
+    });
   }
 
   #insertRow(
     namespaceId: number,
     memory: Memory,
-    { duplicateKey, terms }: Replacement,
+    { duplicateKey, textKey, terms }: Replacement,
     revision: number,
   ): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
          session_position, author, importance, pinned, create_time, event_time, expire_time, ended, valid_from,
-         valid_until, duplicate_key, term_count, revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         valid_until, duplicate_key, text_key, term_count, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -190,6 +194,7 @@ export class MemoryRowWriter {
       memory.validFrom ?? null,
       memory.validUntil ?? null,
       duplicateKey,
+      textKey,
       terms.length,
       revision,
     );

@@ -1,12 +1,15 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
+import type { Sleep } from "../../../ports/sleep.ts";
 import type { RedisClient } from "../connection/client.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { MemoryAccesses } from "./access-counts.ts";
+import { RedisChangeFeed } from "./changes.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
 import { HistoryFields } from "./history-fields.ts";
@@ -32,6 +35,10 @@ export interface RedisMemoriesOptions {
   readonly missing: (scope: NamespaceKey) => void;
   /** Called when a write of this process has left a memory pending. */
   readonly onPending: () => void;
+  /** How much of each change feed is kept. */
+  readonly feedLimits: FeedLimits;
+  /** For the pauses between two polls of the change feeds. */
+  readonly sleep: Sleep;
   readonly log: Log;
 }
 
@@ -57,6 +64,7 @@ export function openMemories(
     maxRevisions,
     missing,
     onPending,
+    feedLimits,
     log,
   } = options;
   const accessCounts = new MemoryAccesses(namespaces, log);
@@ -76,6 +84,7 @@ export function openMemories(
     pack,
     accesses: accessCounts,
     reads,
+    feedLimits,
     maxRevisions,
     onWritten: (scope, { now, isPending }) => {
       sweeper.afterWrite(namespaces.partition(scope), now);
@@ -90,20 +99,23 @@ export function openMemories(
     ...shared,
     walk: (scope, query, now) => walk.search(scope, query, now),
   });
+  const changes = new RedisChangeFeed(client, namespaces, options.sleep);
   return {
     reader: reads,
     writer: writes,
-    purge: new MemoryPurge(namespaces, model, reads, accessCounts),
+    purge: new MemoryPurge(namespaces, { model, reads, accesses: accessCounts, feedLimits }),
     search,
     accessCounts,
     exporter: reads,
     importer: writes,
+    changes,
     openHistory: () => history.open(),
     revisions: new RedisMemoryRevisions(namespaces),
     clearCache: () => {
       for (const cache of [accessCounts, pages, counters, history]) cache.clear();
     },
     [Symbol.asyncDispose]: async () => {
+      await changes[Symbol.asyncDispose]();
       await history[Symbol.asyncDispose]();
       await accessCounts[Symbol.asyncDispose]();
     },

@@ -1,5 +1,6 @@
 -- The stored form of a memory (see keys.ts). Only these functions write and remove memories, so that all counters and
--- indexes follow. Counts are summed up in `changes` and written once per script: many memories share terms.
+-- indexes follow. Counts are summed up in `changes` and written once per script (write_changes in feed-library.lua): many
+-- memories share terms.
 -- Names that end in _prefix are key prefixes.
 
 -- Nil when the vectors are of the generation that the caller has.
@@ -9,7 +10,12 @@ local function other_model(generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, feed = {} }
+end
+
+-- Notes a change for the feed. kind: its first letter.
+local function note(changes, kind, id)
+  changes.feed[#changes.feed + 1] = kind .. id
 end
 
 local function count_tokens(changes, tokens, by)
@@ -65,15 +71,6 @@ local function count_indexed(by)
   if by ~= 0 and redis.call('HEXISTS', meta, 'memories') == 1 then redis.call('HINCRBY', meta, 'memories', by) end
 end
 
-local function write_changes(changes)
-  add(counters, { memories = changes.memories, terms = changes.terms })
-  add(document_frequencies, changes.frequencies)
-  add(sizes, changes.sizes)
-  count_indexed(changes.memories)
-  -- Detects that an older state was restored: see store-identity.ts.
-  if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
-end
-
 -- The etag of an existing, unexpired memory; else nil.
 local function etag_of(id, now)
   local etag, expire = unpack(redis.call('HMGET', memory_prefix .. id, 'etag', 'expire'))
@@ -96,6 +93,18 @@ local function add_pending(id, is_refused, now)
   local due = is_refused and string.format('%.0f', NEVER + tonumber(now)) or now
   redis.call('ZADD', pending, due, member)
   if not is_refused then redis.call('ZADD', pending_since, now, member) end
+end
+
+-- The members of an ACTIVE memory in `duplicates`: by its duplicate key and by its text key, which is nil for a memory that
+-- an earlier version has written. `dup` is the first.
+local function add_duplicate(id, dup, same_text)
+  redis.call('ZADD', duplicates, 0, dup)
+  if same_text then redis.call('ZADD', duplicates, 0, same_text .. dup:sub(-18 - #id)) end
+end
+
+local function remove_duplicate(id, dup, same_text)
+  redis.call('ZREM', duplicates, dup)
+  if same_text then redis.call('ZREM', duplicates, same_text .. dup:sub(-18 - #id)) end
 end
 
 -- The fields that as_of filters by: see historyInput in rows.ts. Absent ones are not written, because the index refuses an
@@ -133,13 +142,14 @@ local function write_memory(changes, memory, generation, position, now, revision
   set('event', memory.event)
   set('expire', memory.expire)
   set('dup', memory.dup)
+  set('text', memory.same_text)
   set('rev', revision or '')
   for _, value in ipairs(history_of(memory)) do fields[#fields + 1] = value end
   set('v' .. generation, memory.vector)
   -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
   redis.call('ZADD', memory_order, memory.created, memory.id)
-  if memory.dup ~= '' then redis.call('ZADD', duplicates, 0, memory.dup) end
+  if memory.dup ~= '' then add_duplicate(memory.id, memory.dup, memory.same_text) end
   if memory.expire ~= '' then redis.call('ZADD', memory_expiry, memory.expire, namespace_id .. '/' .. memory.id) end
   if position > 0 then redis.call('ZADD', session_prefix .. memory.session, position, memory.id) end
   if memory.vector ~= '' and redis.call('HEXISTS', meta, 'next') == 1 then
@@ -174,14 +184,14 @@ end
 -- the one that it replaces.
 local function supersede_memory(changes, memory, revision)
   local key = memory_prefix .. memory.id
-  local tok, dup = unpack(redis.call('HMGET', key, 'tok', 'dup'))
+  local tok, dup, same_text = unpack(redis.call('HMGET', key, 'tok', 'dup', 'text'))
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
   local state = { 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision, 'ended', memory.ended }
   redis.call('HSET', key, unpack(state))
   if dup then
-    redis.call('HDEL', key, 'dup')
-    redis.call('ZREM', duplicates, dup)
+    redis.call('HDEL', key, 'dup', 'text')
+    remove_duplicate(memory.id, dup, same_text)
   end
   changes.made = changes.made + 1
 end
@@ -192,11 +202,12 @@ local function take_memory(changes, id)
   remove_pending(id)
   local key = memory_prefix .. id
   if redis.call('EXISTS', key) == 0 then return false end
-  local tok, terms, dup, position = unpack(redis.call('HMGET', key, 'tok', 'terms', 'dup', 'pos'))
+  local tok, terms, dup, same_text, position =
+    unpack(redis.call('HMGET', key, 'tok', 'terms', 'dup', 'text', 'pos'))
   tok = tok or ''
   redis.call('DEL', key)
   redis.call('ZREM', memory_order, id)
-  if dup then redis.call('ZREM', duplicates, dup) end
+  if dup then remove_duplicate(id, dup, same_text) end
   local session = (',' .. tok):match(',(s%x+)')
   if session and position ~= '0' then redis.call('ZREM', session_prefix .. session, id) end
   count(changes, tok, terms or '', -1)

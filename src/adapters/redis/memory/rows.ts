@@ -37,12 +37,13 @@ export const MEMORY = defineLibrary({
   arguments: ["namespaceId"],
 });
 
-/** The keys of MEMORY. */
+/** The keys of MEMORY and FEED. */
 export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,
     counters: namespace.counters,
+    changeFeed: namespace.changeFeed,
     memoryPrefix: namespace.memory(""),
     memoryOrder: namespace.order,
     duplicates: namespace.duplicates,
@@ -68,7 +69,7 @@ export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FI
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending", "updated", ...HISTORY_FIELDS] as const),
+  ...(["dup", "sameText", "expire", "session", "pending", "updated", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -88,6 +89,7 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     emb: JSON.stringify(embedding),
     etag,
     dup: state === "ACTIVE" ? duplicateMember(item) : "",
+    sameText: state === "ACTIVE" ? item.textKey : "",
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
@@ -132,7 +134,7 @@ export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | 
 const TIME_OFFSET = 10 ** 15;
 const TIME_DIGITS = 16;
 
-/** `<duplicate key>:<create time, padded>:<id>`. */
+/** `<duplicate key>:<create time, padded>:<id>`; with the text key in front it is the member for recall loops. */
 function duplicateMember({ duplicateKey, memory }: Replacement): string {
   const time = String(memory.createTime + TIME_OFFSET).padStart(TIME_DIGITS, "0");
   return `${duplicateKey}:${time}:${memory.id}`;

@@ -1,13 +1,15 @@
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
 import type { Keys, NamespaceRedisKeys, PartitionKeys } from "../namespaces/keys.ts";
+import { FEED, feedInput } from "./changes.ts";
 import { MEMORY, memoryKeys } from "./rows.ts";
 
 const SWEEP = defineScript({
   file: new URL("./sweep-memories.lua", import.meta.url),
-  libraries: [MEMORY],
+  libraries: [MEMORY, FEED],
   effect: "frees",
   arguments: ["now", "maxBytes", list("ids")],
   reply: (reply) => numberOf(listOf(reply)[1]),
@@ -41,6 +43,7 @@ const PAUSE_MS = 1000;
 export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #keys: Keys;
+  readonly #feedLimits: FeedLimits;
   readonly #log: Log;
   /** Partitions in which memories may have expired, with the time of the last write. */
   readonly #writeTimes = new Map<number, number>();
@@ -52,9 +55,10 @@ export class Sweeper implements AsyncDisposable {
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(client: RedisClient, keys: Keys, log: Log) {
+  constructor(client: RedisClient, keys: Keys, feedLimits: FeedLimits, log: Log) {
     this.#client = client;
     this.#keys = keys;
+    this.#feedLimits = feedLimits;
     this.#log = log;
   }
 
@@ -99,6 +103,7 @@ export class Sweeper implements AsyncDisposable {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
       done += await this.#client.run(SWEEP, {
         ...memoryKeys(namespace),
+        ...feedInput(this.#feedLimits),
         namespaceId: namespace.namespaceId,
         ...{ now, maxBytes: STEP_BYTES, ids: ids.slice(done) },
       });

@@ -227,6 +227,11 @@ export class NamespaceRedisKeys {
     return this.#key("accessed");
   }
 
+  /** STREAM: the change feed (see feed-library.lua). */
+  get changeFeed(): string {
+    return this.#key("feed");
+  }
+
   /** HASH: number -> `<replace time> <record>`, of the kept revisions of a memory; absent: none. */
   revisions(id: string): string {
     return `${this.#key("revisions")}:${id}`;
@@ -313,6 +318,7 @@ export class NamespaceRedisKeys {
       this.lastPositions,
       this.accessCounts,
       this.lastAccesses,
+      this.changeFeed,
       this.cacheOrder,
       ...SCORE_ORDERS.map((order) => this.cacheUses(order)),
       this.cacheUsage,
