@@ -48,10 +48,13 @@ export function formatHistory(memory: Memory | undefined, revisions: readonly Re
 function changesOf(before: Memory, after: Memory): string[] {
   const [old, current] = [fieldsOf(before), fieldsOf(after)];
   return MemorySchema.fields
-    .map(({ jsonName }) => jsonName)
-    .filter((name) => !NOT_SHOWN.has(name))
-    .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(current[name]))
-    .map((name) => `${name}: ${shown(old[name])} -> ${shown(current[name])}`);
+    .filter(({ jsonName: name }) => !NOT_SHOWN.has(name))
+    .filter(({ jsonName: name }) => JSON.stringify(old[name]) !== JSON.stringify(current[name]))
+    .map(({ jsonName: name, enum: names }) => {
+      // Such as STATE_ACTIVE, which other commands print as ACTIVE.
+      const short = (value: string): string => value.slice(names?.sharedPrefix?.length ?? 0);
+      return `${name}: ${short(shown(old[name]))} -> ${short(shown(current[name]))}`;
+    });
 }
 
 function fieldsOf(memory: Memory): Readonly<Record<string, JsonValue | undefined>> {

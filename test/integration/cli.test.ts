@@ -171,7 +171,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
       new RegExp(
         [
           `^now  ${time}`,
-          "     state: STATE_ACTIVE -> STATE_SUPERSEDED",
+          "     state: ACTIVE -> SUPERSEDED",
           "     supersededBy: none -> berlin",
           `2    ${time}`,
           "     text: Ana lives in Pris -> Ana lives in Paris",

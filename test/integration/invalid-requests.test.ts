@@ -32,6 +32,8 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "DeleteNamespace",
     "ExportMemories",
     "WatchMemories",
+    "ListMemoryRevisions",
+    "RestoreMemory",
     "ImportMemories",
   ],
   "recollect.v1.CacheService": [

@@ -34,6 +34,8 @@ const OPTIONS: LimitsOptions = {
     "recollect.v1.BatchGetMemoriesRequest": { ids: ["m"] },
     "recollect.v1.UpdateMemoryRequest": { memory: { id: "m", text: "x" } },
     "recollect.v1.DeleteMemoryRequest": { id: "m" },
+    "recollect.v1.ListMemoryRevisionsRequest": { id: "m" },
+    "recollect.v1.RestoreMemoryRequest": { id: "m" },
     "recollect.v1.PurgeMemoriesRequest": { filter: { userId: "u" } },
     "recollect.v1.MemoryFilter": { userId: "u" },
     "recollect.v1.SearchMemoriesRequest": { query: { by: { case: "text", value: "x" } } },
