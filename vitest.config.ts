@@ -46,6 +46,7 @@ const ON_REDIS = [
   "limits",
   "local-embedder",
   "memory-changes",
+  "memory-history",
   "memory-service",
   "memory-transfer",
   "random-operations",
@@ -53,6 +54,8 @@ const ON_REDIS = [
   "replay",
   "revisions",
   "transport/overload",
+  "watch-memories",
+  "write-guards",
   "limits-without-rule",
 ];
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFile } from "../adapters/system/watched-file.ts";
 import type { Config } from "../config/config.ts";
 import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
+import { Listeners } from "../lib/listeners.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { AuthenticationMetrics } from "../ports/metrics.ts";
@@ -28,6 +29,7 @@ async function openApiKeys(
 ): Promise<ApiKeysFile> {
   const { log, metrics, pollMs } = parts;
   let current: readonly ApiKey[] | undefined;
+  const changed = new Listeners();
   /** Errors of the current file. */
   let problems: readonly string[] = [];
   const onContent = (content: FileContent): void => {
@@ -48,6 +50,7 @@ async function openApiKeys(
     current = read.keys;
     metrics.apiKeys(current.length);
     log.info({ keys: current.length, added, removed }, "API keys read");
+    changed.notify();
   };
   const file = watchFile(path, onContent, pollMs);
   await file.read();
@@ -57,6 +60,7 @@ async function openApiKeys(
   }
   return {
     callerOf: (key) => callerOfKey(current ?? [], key),
+    onChange: (listener) => changed.add(listener),
     warnings: () =>
       problems.length === 0
         ? []

@@ -39,6 +39,8 @@ export interface Overrides {
   readonly reserved?: ReservedSizes;
   /** For the pauses of the embedding workers. */
   readonly sleep?: Sleep;
+  /** For the silence of watches. */
+  readonly watchSleep?: Sleep;
   /** Wraps the opened backend, for example with a gate before a method. */
   readonly backend?: (opened: Backend) => Backend;
 }
@@ -170,7 +172,13 @@ async function compose(
     embedderStatus,
     guards,
     work,
-    memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
+    memory: {
+      ...ports,
+      memories: backend.memories,
+      namespaces: backend.namespaces,
+      sleep: overrides.watchSleep ?? sleep,
+      writeGuards: () => reloading.config().writeGuards,
+    },
     cache: {
       ...ports,
       store: backend.cache,

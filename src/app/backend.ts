@@ -32,14 +32,13 @@ export async function openBackend(
     readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
-  const { maxRevisions } = config.memory;
-  if (config.backend === "embedded") {
-    return openEmbeddedBackend({ directory: config.dataDir, maxRevisions, ...parts });
-  }
+  const { maxRevisions, maxChanges, changeRetentionMs } = config.memory;
+  const common = { ...parts, maxRevisions, feedLimits: { maxChanges, retentionMs: changeRetentionMs } };
+  if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...common });
   parts.log.info({ connections: 1, pool_size: config.redis.poolSize }, ONE_CONNECTION);
   // Imported only when it is used, because that is slow.
   const { openRedisBackend } = await import("../adapters/redis/backend.ts");
-  return openRedisBackend({ ...(await redisOptions(config)), maxRevisions, ...parts });
+  return openRedisBackend({ ...(await redisOptions(config)), ...common });
 }
 
 /** The options of the Redis backend. Rejects as connectionOf does. */

@@ -16,11 +16,23 @@ export type Draft = { readonly origin: string; readonly line?: number } & (
 /** Default fields from the options of the command, for memories that do not set them. */
 export type DraftDefaults = Pick<
   MessageInitShape<typeof MemorySchema>,
-  "userId" | "sessionId" | "author" | "kind" | "tags" | "importance" | "expiration"
+  | "userId"
+  | "sessionId"
+  | "author"
+  | "kind"
+  | "tags"
+  | "importance"
+  | "expiration"
+  | "eventTime"
+  | "validFrom"
+  | "validUntil"
 >;
 
 /** One text as one memory. */
-export function draftOfText(text: string, defaults: DraftDefaults): Draft {
+export function draftOfText(
+  text: string,
+  defaults: DraftDefaults & Pick<MessageInitShape<typeof MemorySchema>, "supersedes">,
+): Draft {
   return { origin: "", memory: create(MemorySchema, { text, ...defaults }) };
 }
 
@@ -108,6 +120,10 @@ function withDefaults(memory: Memory, defaults: DraftDefaults): Memory {
   memory.author ||= base.author;
   memory.kind ||= base.kind;
   if (memory.importance === undefined && base.importance !== undefined) memory.importance = base.importance;
+  for (const time of ["eventTime", "validFrom", "validUntil"] as const) {
+    const value = base[time];
+    if (memory[time] === undefined && value !== undefined) memory[time] = value;
+  }
   if (memory.expiration.case === undefined) memory.expiration = base.expiration;
   memory.tags = [...new Set([...memory.tags, ...base.tags])];
   return memory;

@@ -35,8 +35,12 @@ describe("formatResult", () => {
   it("shows the parts of an explained score", () => {
     const lines = format({
       memory: { id: "m1", text: "x" },
-      explanation: { vectorRank: 2, vectorScore: 0.5, matchedTerms: ["redact"], keywordRank: 0 },
+      explanation: {
+        ...{ vectorRank: 2, vectorScore: 0.5, matchedTerms: ["redact"], keywordRank: 0 },
+        retentionScore: 0.25,
+      },
     });
+    expect(lines).toContain("    retention 0.250");
     expect(lines).toContain("    by vector: rank 2, score 0.500, weight 0.00");
     expect(lines).toContain("    by keyword: not a candidate, BM25 0.000, terms: redact");
   });

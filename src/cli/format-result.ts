@@ -1,28 +1,39 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type {
+  Memory,
   SearchMemoriesResponse_Explanation,
   SearchMemoriesResponse_Result,
 } from "#gen/recollect/v1/memory_pb.js";
 import { excerpt, toLine } from "./excerpt.ts";
+import { historyOf } from "./format-memory.ts";
 
 const EXCERPT_LENGTH = 160;
 const INDENT = "    ";
 
-/** A search result: rank, score, similarity and source, then the beginning of the text. */
+/**
+ * A search result: rank, score, similarity, source and the state of one that is not ACTIVE, then the beginning of the text, and
+ * its neighbours by their positions.
+ */
 export function formatResult(result: SearchMemoriesResponse_Result, rank: number): string[] {
-  const { memory, score, similarity, explanation } = result;
+  const { memory, score, similarity, explanation, neighbors } = result;
   const fields = [
     `${String(rank).padStart(2)}.`,
     `score ${score.toFixed(3)}`,
     similarity === undefined ? "no similarity" : `similarity ${similarity.toFixed(3)}`,
     originOf(result),
+    memory === undefined ? "" : historyOf(memory),
   ];
   return [
     fields.filter((part) => part !== "").join("  "),
     `${INDENT}${excerpt(memory?.text ?? "", EXCERPT_LENGTH)}`,
     ...(explanation === undefined ? [] : formatExplanation(explanation)),
     `${INDENT}id ${memory?.id ?? ""}`,
+    ...neighbors.map((one) => `${INDENT}${sideOf(one, memory)} ${excerpt(one.text, EXCERPT_LENGTH)}`),
   ];
+}
+
+function sideOf({ sessionPosition }: Memory, result: Memory | undefined): string {
+  return `${sessionPosition < (result?.sessionPosition ?? 0) ? "before" : "after"} (${sessionPosition}):`;
 }
 
 /** Document and heading of a passage, else the speaker, else empty. */
@@ -46,5 +57,6 @@ function formatExplanation(parts: SearchMemoriesResponse_Explanation): string[] 
       `terms: ${toLine(parts.matchedTerms.join(", ")) || "none"}`,
     `fused ${parts.fusedScore.toFixed(3)}, recency boost ${parts.recencyBoost.toFixed(3)}, ` +
       `importance boost ${parts.importanceBoost.toFixed(3)}`,
+    `retention ${parts.retentionScore.toFixed(3)}`,
   ].map((line) => `${INDENT}${line}`);
 }

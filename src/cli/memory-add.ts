@@ -1,5 +1,5 @@
 import { toBinary, toJson } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type BatchCreateMemoriesResponse_Result,
   BatchCreateMemoriesResponse_ResultSchema,
@@ -10,6 +10,7 @@ import { inBatches } from "./batches.ts";
 import { type Clients, connect, MAX_MESSAGE_BYTES } from "./client.ts";
 import { type Draft, type DraftDefaults, draftOfText, draftsOfFiles, draftsOfJsonLines } from "./drafts.ts";
 import { describeItemError } from "./errors.ts";
+import { toLine } from "./excerpt.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { readPipedText, requireFiles, STDIN } from "./input.ts";
@@ -29,6 +30,10 @@ export interface MemoryAddOptions extends GlobalOptions {
   readonly importance?: number;
   /** Milliseconds. */
   readonly ttl?: number;
+  readonly eventTime?: Timestamp;
+  readonly validFrom?: Timestamp;
+  readonly validUntil?: Timestamp;
+  readonly supersedes: readonly string[];
   readonly onDuplicate?: "return-existing" | "allow" | "refuse";
 }
 
@@ -66,6 +71,10 @@ async function openDrafts(
   const { file, jsonl } = options;
   const given = [words.length > 0, file !== undefined, jsonl !== undefined].filter(Boolean).length;
   if (given !== 1) throw new UsageError("give one of: text, - for standard input, --file, --jsonl");
+  const supersedes = [...new Set(options.supersedes)];
+  if (words.length === 0 && supersedes.length > 0) {
+    throw new UsageError("--supersedes is for one text; lines of --jsonl have a field for it");
+  }
   const defaults = defaultsOf(options);
   if (file !== undefined) {
     await requireFiles(file);
@@ -77,13 +86,17 @@ async function openDrafts(
   }
   const isPiped = words.length === 1 && words[0] === STDIN;
   const text = isPiped ? await readPipedText("pipe a text into `memory add -`") : words.join(" ");
-  return [draftOfText(text, defaults)];
+  return [draftOfText(text, { ...defaults, supersedes })];
 }
 
 function defaultsOf(options: MemoryAddOptions): DraftDefaults {
   const { user, session, author, kind, tag, importance, ttl } = options;
+  const { eventTime, validFrom, validUntil } = options;
   return {
     tags: [...new Set(tag)],
+    ...(eventTime === undefined ? {} : { eventTime }),
+    ...(validFrom === undefined ? {} : { validFrom }),
+    ...(validUntil === undefined ? {} : { validUntil }),
     ...(user === undefined ? {} : { userId: user }),
     ...(session === undefined ? {} : { sessionId: session }),
     ...(author === undefined ? {} : { author }),
@@ -138,13 +151,15 @@ class AddReport {
       const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
-    const { outcome, duplicate, differs } = result;
+    const { outcome, duplicate, differs, recallLoop } = result;
     if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
     else if (duplicate) this.#duplicates += 1;
     else this.#stored += 1;
     if (this.#single && !this.#json && outcome.case === "memory") {
       print(outcome.value.id);
-      if (duplicate) printError(`already there: no new memory was stored${differing(differs)}`);
+      const why = recallLoop ? "recalled shortly before" : "already there";
+      if (duplicate) printError(`${why}: no new memory was stored${differing(differs)}`);
+      if (outcome.value.flags.length > 0) printError(`flags: ${toLine(outcome.value.flags.join(", "))}`);
     }
   }
 

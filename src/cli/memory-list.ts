@@ -1,4 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
 import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
@@ -10,6 +11,7 @@ import { outputClosed, printPaced } from "./output.ts";
 export interface MemoryListOptions extends GlobalOptions, FilterOptions {
   /** Absent: all. */
   readonly limit?: number;
+  readonly asOf?: Timestamp;
 }
 
 const PAGE_SIZE = 200;
@@ -27,6 +29,7 @@ export async function memoryList(options: MemoryListOptions): Promise<ExitCode> 
       ...(filter === undefined ? {} : { filter }),
       pageSize: Math.min(left, PAGE_SIZE),
       pageToken,
+      ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
     });
     for (const memory of page.memories) {
       if (outputClosed.aborted) return EXIT_CODE.ok;

@@ -1,4 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   SearchMemoriesRequest_Mode,
   SearchMemoriesResponse_Degradation,
@@ -18,6 +19,8 @@ export interface MemorySearchOptions extends GlobalOptions, FilterOptions {
   readonly minSimilarity?: number;
   readonly diversity?: number;
   readonly includeSuperseded?: boolean;
+  readonly asOf?: Timestamp;
+  readonly neighbors?: number;
   readonly explain?: boolean;
 }
 
@@ -44,6 +47,8 @@ export async function memorySearch(
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
     ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),
     ...(options.diversity === undefined ? {} : { diversity: options.diversity }),
+    ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
+    ...(options.neighbors === undefined ? {} : { neighbors: options.neighbors }),
     includeSuperseded: options.includeSuperseded ?? false,
   });
   for (const degradation of degraded) {
@@ -53,7 +58,8 @@ export async function memorySearch(
     if (options.json) print(JSON.stringify(toJson(SearchMemoriesResponse_ResultSchema, result)));
     else for (const line of formatResult(result, index + 1)) print(line);
   }
-  if (truncated) printError("the results exceed the response limit: the last ones are omitted");
+  if (truncated)
+    printError("the results exceed the response limit: the last ones, or neighbours, are omitted");
   if (plan !== undefined) printError(formatPlan(plan));
   if (results.length === 0) printError("nothing found");
   return EXIT_CODE.ok;

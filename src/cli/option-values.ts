@@ -1,5 +1,7 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "./duration.ts";
+import { parseTime } from "./time.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -39,6 +41,14 @@ export function toMilliseconds(text: string): number {
   if (value === undefined)
     throw new InvalidArgumentError("Give a number with a unit, such as 90s, 12h or 7d.");
   return value;
+}
+
+/** Parses a time or a date; see parseTime. */
+export function toTime(text: string): Timestamp {
+  const time = parseTime(text);
+  if (time === undefined)
+    throw new InvalidArgumentError("Give a date or a time, such as 2026-01-31 or 2026-01-31T08:30:00Z.");
+  return time;
 }
 
 /** Collects `NAME=value` of a repeated option; the last value of a name wins. */

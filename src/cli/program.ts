@@ -4,7 +4,6 @@ import { GUARD_STRICTNESS } from "../domain/cache/guard-strictness.ts";
 import { VERSION } from "../version.ts";
 import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
-import type { CachePolicySetOptions } from "./cache-policy.ts";
 import type { ReportedOutcome } from "./cache-report.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
@@ -21,9 +20,12 @@ import {
   toInteger,
   toMilliseconds,
   toNumber,
+  toTime,
 } from "./option-values.ts";
 import { addHistoryCommands } from "./program-history.ts";
 import { addKeyCommands } from "./program-key.ts";
+import { addPolicyCommands } from "./program-policy.ts";
+import { addWatchCommand } from "./program-watch.ts";
 import type { SetupOptions } from "./redis-setup.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
@@ -121,6 +123,10 @@ function addMemoryCommands(memory: Command): void {
     .addOption(tagOption("a label; repeat for several"))
     .option("--importance <number>", "importance, 0 to 1", toNumber)
     .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
+    .option("--event-time <time>", "event_time: when it happened, such as 2026-01-31", toTime)
+    .option("--valid-from <time>", "valid_from: from when on it holds", toTime)
+    .option("--valid-until <time>", "valid_until: until when it holds", toTime)
+    .option("--supersedes <id>", "a memory that the text replaces; repeat for several", collect, [])
     .addOption(
       new Option("--on-duplicate <action>", "what to do with a duplicate").choices([
         "return-existing",
@@ -138,6 +144,7 @@ ${EXIT_CODES}
 Examples:
   recollect memory add --user ana "Ana is allergic to nuts"
   recollect memory add --file docs/*.md --tag docs
+  recollect memory add --supersedes ID "Ana is allergic to nuts and milk"
   recollect --namespace imported memory add --jsonl memories.jsonl`,
     )
     .action(async (words: string[], _options: unknown, command: Command) => {
@@ -154,6 +161,8 @@ Examples:
     .option("--min-similarity <number>", "omit results below this similarity, -1 to 1", toNumber)
     .option("--diversity <number>", "how much results should differ from each other, 0 to 1", toNumber)
     .option("--include-superseded", "also find memories that others have superseded")
+    .option("--as-of <time>", "search the memories of this time, such as 2026-01-31", toTime)
+    .option("--neighbors <number>", "show as many memories of the session on each side, up to 5", toInteger)
     .option("--explain", "show the parts of each score, and the search plan")
     .addHelpText("after", `${EXIT_CODES}\n\nA search without results exits with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
@@ -172,6 +181,7 @@ Examples:
   addFilterOptions(memory.command("list"))
     .description("list memories, newest first")
     .option("--limit <number>", "how many at most (default: all)", toInteger)
+    .option("--as-of <time>", "list the memories of this time, such as 2026-01-31", toTime)
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
       const { memoryList } = await import("./memory-list.ts");
@@ -209,6 +219,7 @@ Example:
       const { memoryImport } = await import("./memory-import.ts");
       process.exitCode = await memoryImport(file, command.optsWithGlobals<GlobalOptions>());
     });
+  addWatchCommand(memory, EXIT_CODES);
 }
 
 /** Adds the filter options; see toFilter. */
@@ -281,35 +292,8 @@ Example:
   addReportCommand(cache);
   addInvalidateCommand(cache);
   addStatsCommand(cache);
-  addPolicyCommands(cache.command("policy").description("show and change the cache policy of a namespace"));
-}
-
-function addPolicyCommands(policy: Command): void {
-  policy
-    .command("get")
-    .description("print how strict the guard is in the namespace")
-    .addHelpText("after", EXIT_CODES)
-    .action(async (_options: unknown, command: Command) => {
-      const { cachePolicyGet } = await import("./cache-policy.ts");
-      process.exitCode = await cachePolicyGet(command.optsWithGlobals<GlobalOptions>());
-    });
-  policy
-    .command("set")
-    .description("change how strict the guard is in the namespace; for operators")
-    .addOption(
-      new Option(
-        "--guard <strictness>",
-        "how much of what is similar is refused; server: as CACHE_GUARD says",
-      )
-        .choices([...GUARD_STRICTNESS, "server"])
-        .makeOptionMandatory(),
-    )
-    .option("--etag <etag>", "change only this version of the policy")
-    .addHelpText("after", EXIT_CODES)
-    .action(async (_options: unknown, command: Command) => {
-      const { cachePolicySet } = await import("./cache-policy.ts");
-      process.exitCode = await cachePolicySet(command.optsWithGlobals<CachePolicySetOptions>());
-    });
+  const policy = cache.command("policy").description("show and change the cache policy of a namespace");
+  addPolicyCommands(policy, EXIT_CODES);
 }
 
 function addReportCommand(cache: Command): void {

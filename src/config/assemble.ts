@@ -3,7 +3,8 @@ import type { Settled } from "./derive.ts";
 
 const MIB = 1024 * 1024;
 const SECOND = 1000;
-const HOUR = 3600 * SECOND;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** Assembles the Config from the values of the settings, converting units. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares an object
@@ -28,7 +29,11 @@ export function assemble(
     backend: values.backend,
     dataDir: values.dataDir,
     redis: redisOf(values),
-    memory: { maxRevisions: values.maxRevisions },
+    memory: {
+      maxRevisions: values.maxRevisions,
+      maxChanges: values.memoryMaxChanges,
+      changeRetentionMs: values.memoryChangeRetention * 24 * HOUR,
+    },
     vectorSearch: {
       enabled: values.vectorSearch,
       dimension: values.vectorDimension,
@@ -55,6 +60,10 @@ export function assemble(
       batchSize: values.embeddingBatchSize,
       maxRetries: values.embeddingMaxRetries,
       timeoutMs: values.embeddingTimeout * SECOND,
+    },
+    writeGuards: {
+      secrets: upper(values.memorySecrets),
+      recallLoopMs: values.memoryRecallLoopMinutes * MINUTE,
     },
     cache: {
       enabled: values.cacheEnabled,
@@ -85,6 +94,7 @@ export function assemble(
       ...LIMITS,
       maxConcurrentCalls: values.maxConcurrentCalls,
       maxOpenStreams: values.maxOpenStreams,
+      maxWatches: values.maxWatches,
       maxUnfinishedBytes: values.maxUnfinishedMib * MIB,
       maxUnfinishedBytesPerConnection: values.maxUnfinishedMibPerConnection * MIB,
       requestReceiveMs: values.requestReceiveTimeout * SECOND,

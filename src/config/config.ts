@@ -37,6 +37,9 @@ export interface Config {
   readonly dataDir: string;
   readonly redis: RedisConfig;
   readonly memory: {
+    /** How much of a change feed is kept. */
+    readonly maxChanges: number;
+    readonly changeRetentionMs: number;
     /** How many revisions of a memory are kept. */
     readonly maxRevisions: number;
   };
@@ -64,6 +67,12 @@ export interface Config {
     readonly batchSize: number;
     readonly maxRetries: number;
     readonly timeoutMs: number;
+  };
+  /** What writes of memories do: see domain/memory/write-guard.ts. */
+  readonly writeGuards: {
+    readonly secrets: Uppercase<Values["memorySecrets"]>;
+    /** 0: off. */
+    readonly recallLoopMs: number;
   };
   readonly cache: {
     readonly enabled: boolean;
@@ -139,6 +148,8 @@ export interface Limits {
   readonly maxConcurrentCalls: number;
   /** Limit of calls that stream in either direction. */
   readonly maxOpenStreams: number;
+  /** Watches of one tenant. */
+  readonly maxWatches: number;
   /** Bytes of all incomplete requests, and of those of one connection. */
   readonly maxUnfinishedBytes: number;
   readonly maxUnfinishedBytesPerConnection: number;
@@ -164,6 +175,7 @@ export const LIMITS: Limits = {
   maxConcurrentStreams: 1000,
   maxConcurrentCalls: 1000,
   maxOpenStreams: 1000,
+  maxWatches: 100,
   maxUnfinishedBytes: 256 * 1024 * 1024,
   maxUnfinishedBytesPerConnection: 32 * 1024 * 1024,
   requestReceiveMs: 30_000,

@@ -4,6 +4,7 @@ import { COMPACTION } from "./settings/compaction.ts";
 import { EMBEDDING } from "./settings/embedding.ts";
 import { ENDPOINTS } from "./settings/endpoints.ts";
 import { LIMIT_SETTINGS } from "./settings/limits.ts";
+import { MEMORY } from "./settings/memory.ts";
 import { PROCESS } from "./settings/process.ts";
 import { REDIS } from "./settings/redis.ts";
 import { STORAGE } from "./settings/storage.ts";
@@ -14,6 +15,7 @@ export const SECTIONS = {
   "Endpoints and access": ENDPOINTS,
   Limits: LIMIT_SETTINGS,
   "Storage and vector search": STORAGE,
+  Memory: MEMORY,
   Redis: REDIS,
   Embedding: EMBEDDING,
   Cache: CACHE,
@@ -26,6 +28,7 @@ export const SETTINGS = {
   ...ENDPOINTS,
   ...LIMIT_SETTINGS,
   ...STORAGE,
+  ...MEMORY,
   ...REDIS,
   ...EMBEDDING,
   ...CACHE,

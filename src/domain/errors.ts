@@ -172,6 +172,20 @@ export function guardTooLoose(asked: string, allowed: string): RecollectError {
   );
 }
 
+/** What looks like secrets, by the field and the name of its form; the error does not quote them. */
+export function secretRefused(
+  found: readonly { readonly field: string; readonly pattern: string }[],
+): RecollectError {
+  const { field, pattern } = found[0] ?? { field: "", pattern: "" };
+  return new RecollectError("SECRET_REFUSED", `${field} contains what looks like a secret (${pattern})`, {
+    metadata: { field, pattern },
+    violations: found.map((one) => ({
+      field: one.field,
+      description: `contains what looks like a secret (${one.pattern})`,
+    })),
+  });
+}
+
 export function requestIdReused(): RecollectError {
   return new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
     metadata: { field: "request_id" },
@@ -189,6 +203,15 @@ export function tooManyNamespaces(limit: number): RecollectError {
 export function modelIsChanging(): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
     retryAfterMs: 1000,
+  });
+}
+
+/** RetryInfo of SERVER_STOPPING: another server, or this one after its restart. */
+const RETRY_AFTER_STOP_MS = 1000;
+
+export function serverStopping(): RecollectError {
+  return new RecollectError("SERVER_STOPPING", "the server is stopping", {
+    retryAfterMs: RETRY_AFTER_STOP_MS,
   });
 }
 
@@ -212,5 +235,34 @@ export function indexRebuildRunning(): RecollectError {
 export function reembeddingConflict(cause: string, message: string, id?: string): RecollectError {
   return new RecollectError("REEMBEDDING_CONFLICT", message, {
     metadata: { cause, ...(id === undefined ? {} : { id }) },
+  });
+}
+
+export function compactionNotFound(id: string): RecollectError {
+  return new RecollectError("COMPACTION_NOT_FOUND", `no compaction ${id}`, {
+    metadata: { id },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+/** `id` is the run that overlaps. */
+export function compactionRunning(id: string): RecollectError {
+  return new RecollectError("COMPACTION_RUNNING", `compaction ${id} of an overlapping scope has not ended`, {
+    metadata: { id },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+export function compactionChanged(id: string, currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `compaction ${id} has changed`, {
+    metadata: { id, current_etag: currentEtag },
+    resource: { type: "compaction", name: id },
+  });
+}
+
+/** An empty etag: the namespace has no policy. */
+export function compactionPolicyChanged(currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", "the compaction policy has changed", {
+    metadata: { current_etag: currentEtag },
   });
 }

@@ -7,6 +7,8 @@ export interface ApiKeys {
    * have not changed.
    */
   callerOf(key: string): Caller | undefined;
+  /** `listener` is called after each change of the keys. */
+  onChange(listener: () => void): void;
   /** Warnings for operators, without secrets. */
   warnings(): readonly string[];
 }

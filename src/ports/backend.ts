@@ -1,5 +1,6 @@
 import type { CacheStore } from "./cache/cache-store.ts";
 import type { CachePolicyStore } from "./cache/policy-store.ts";
+import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
 import type { PendingMemoryQueue } from "./embedding/pending-memory-queue.ts";
 import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
@@ -31,6 +32,7 @@ export interface Backend extends AsyncDisposable {
   readonly memories: Memories;
   readonly cache: CacheStore;
   readonly cachePolicies: CachePolicyStore;
+  readonly compactions: CompactionStore;
   readonly embeddings: EmbeddingCache;
   readonly pendingMemories: PendingMemoryQueue;
   readonly reembedding: ReembeddingStore;

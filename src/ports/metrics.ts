@@ -1,5 +1,6 @@
 import type { CacheUsage } from "../domain/cache/entry.ts";
 import type { BreakerState } from "../domain/embedding/breaker.ts";
+import type { SecretsAction } from "../domain/memory/write-guard.ts";
 import type { Urgency } from "./embedding/embedder.ts";
 import type { PendingState } from "./embedding/pending-memory-queue.ts";
 import type { WorkKind } from "./work-queue.ts";
@@ -13,6 +14,14 @@ export interface Metrics {
   cacheSaved(usage: CacheUsage): void;
   vectorSearch(milliseconds: number): void;
 }
+
+/** Metrics of write guards; by the same rules. */
+export interface WriteGuardMetrics {
+  /** A guard has applied its action to a memory that was to be written. */
+  writeGuard(guard: "secrets" | "recall_loop", action: WriteGuardAction): void;
+}
+
+export type WriteGuardAction = Exclude<SecretsAction, "OFF"> | "RETURN_EXISTING";
 
 /** Metrics of an overloaded server; by the same rules. */
 export interface LoadMetrics {

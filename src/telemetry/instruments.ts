@@ -11,6 +11,7 @@ import type {
   RedisMetrics,
   StoreMetrics,
   TlsMetrics,
+  WriteGuardMetrics,
 } from "../ports/metrics.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { createCacheInstruments } from "./cache-instruments.ts";
@@ -20,6 +21,7 @@ import { createGuardInstruments } from "./guard-instruments.ts";
 import { createLoadInstruments } from "./load-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 import { createStoreInstruments } from "./store-instruments.ts";
+import { createWriteGuardInstruments } from "./write-guard-instruments.ts";
 
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
@@ -36,6 +38,7 @@ export interface Instruments
     EvictionMetrics,
     FeedbackMetrics,
     GuardMetrics,
+    WriteGuardMetrics,
     StoreMetrics,
     RedisMetrics,
     AuthenticationMetrics,
@@ -125,6 +128,7 @@ export function createInstruments(
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
     ...createGuardInstruments(meter),
+    ...createWriteGuardInstruments(meter),
     ...createCacheInstruments(meter, evictions),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
     callFailed: (reason, transport) => failures.add(1, { reason, transport }),

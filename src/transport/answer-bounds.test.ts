@@ -53,6 +53,7 @@ const MEMORY = create(MemorySchema, {
   supersedes: many(32, characters(128)),
   supersededBy: bytes(128),
   sourceIds: many(256, characters(128)),
+  flags: many(32, characters(64)),
   etag: bytes(64),
   embedding: { state: 4, provider: bytes(64), model: characters(256), dimension: 4096, truncated: true },
   lastAccessTime: TIME,

@@ -3,6 +3,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import type { Config, Listen } from "../config/config.ts";
+import { serverStopping } from "../domain/errors.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
@@ -32,6 +33,7 @@ import { authorization } from "./middleware/authorization.ts";
 import { overload, refuseOverload } from "./middleware/overload.ts";
 import { recordRefused, telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
+import { Watches } from "./middleware/watches.ts";
 import { createPipeline, type Pipeline } from "./pipeline.ts";
 import { configWarnings, isOpenToEveryone, readinessOf, type ServerState } from "./readiness.ts";
 import { UnfinishedRequests } from "./unfinished-requests.ts";
@@ -82,6 +84,7 @@ interface Shared {
   readonly pipeline: Pipeline;
   readonly readerOf: (method: DescMethod) => RequestReader;
   readonly unfinished: UnfinishedRequests;
+  readonly watches: Watches;
 }
 
 /** Starts the gRPC server and the HTTP server over the same handlers. Rejects, with neither listening, when one fails. */
@@ -112,6 +115,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       health.set(["", ...names], "NOT_SERVING");
       log.info("stopping: reporting NOT_SERVING before draining");
       await setTimeout(config.limits.probePeriodMs);
+      shared.watches.endAll(serverStopping());
       const deadline = AbortSignal.timeout(config.limits.drainMs);
       await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
       cut.abort();
@@ -124,7 +128,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 function createShared(options: ServerOptions): Shared {
   const { config, log, telemetry: opened, apiKeys } = options;
   const authenticate = apiKeys === undefined ? anonymousAuthenticator : apiKeyAuthenticator(apiKeys);
+  const watches = new Watches(config.limits, authenticate);
+  apiKeys?.onChange(() => watches.checkAgain());
   return {
+    watches,
     services: [
       memoryHandlers(options.memory),
       cacheHandlers(options.cache),
@@ -138,6 +145,7 @@ function createShared(options: ServerOptions): Shared {
       authentication(authenticate),
       authorization,
       overload(options.work),
+      watches.middleware,
       admission(config.limits, opened.instruments),
       validation,
     ]),

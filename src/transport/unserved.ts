@@ -7,8 +7,6 @@ import { RecollectError } from "../domain/errors.ts";
  * ignoring the field. Remove a field here when it is implemented.
  */
 const UNSERVED: Readonly<Record<string, readonly string[]>> = {
-  "recollect.v1.SearchMemoriesRequest": ["neighbors", "as_of"],
-  "recollect.v1.ListMemoriesRequest": ["as_of"],
   "recollect.v1.LookupCacheRequest.Options": ["lease", "wait"],
   "recollect.v1.StoreCacheEntryRequest": ["lease_token"],
 };

@@ -5,6 +5,7 @@ import type { RedisConnectionConfig } from "../../src/config/config.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
+import { compactionStoreContract } from "../contract/compaction/compaction-store.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
 import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
@@ -117,6 +118,7 @@ await describeRedisPrograms("Redis with restricted users", () => {
     };
     namespaceStoreContract("rights", () => open((backend) => backend));
     embeddingCacheContract("rights", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
+    compactionStoreContract("rights", () => open((backend) => backend));
     embeddingQueueContract("rights", () => open((backend) => backend));
     reembeddingStoreContract("rights", EMBEDDER, () => open((backend) => backend));
     indexStoreContract("rights", () => open((backend) => backend));

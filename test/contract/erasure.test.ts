@@ -82,7 +82,7 @@ function erasureCases(store: { readonly backend: () => Backend; readonly readAll
     const after = await store.readAll();
     expect([...wordsIn(after)]).toEqual([]);
     expect(holdsKept(after)).toBe(true);
-    await writer.delete(SCOPE, "kept", { now: NOW });
+    await store.backend().memories.writer.delete(SCOPE, "kept", { now: NOW });
   });
 
   it("leaves none of a deleted namespace", async () => {
@@ -160,6 +160,8 @@ await describeSharedRedis("a deletion in Redis", ({ url }) => {
         return flat(await client.callBuffer("ZRANGE", key, 0, -1));
       case "set":
         return flat(await client.callBuffer("SMEMBERS", key));
+      case "stream":
+        return flat(await client.callBuffer("XRANGE", key, "-", "+"));
       case "none":
         return [];
       default:

@@ -58,7 +58,7 @@ async function supersedeUntilKilled(killed: Killed): Promise<void> {
   /** The newest memory of each writer whose writing was acknowledged. */
   const acknowledged = new Map<number, string>();
   const serials = Array.from({ length: WRITERS }, () => 0);
-  for (let run = 0; run < scale(4, 40); run += 1) {
+  for (let run = 0; run < scale(2, 40); run += 1) {
     await withService(await killed.env(), async (memory, killService) => {
       const killAfter = 5 + next(60);
       let done = 0;

@@ -93,6 +93,66 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     expect(refused.stderr).toContain("(MEMORY_DUPLICATE)");
   });
 
+  it("replaces a memory, and searches and lists the past", async () => {
+    const scope = ["--namespace", "cli-past"];
+    const add = async (...args: readonly string[]): Promise<string> => {
+      const { stdout, stderr } = await recollect([...scope, "memory", "add", ...args]);
+      expect(stderr).toBe("");
+      return stdout.trim();
+    };
+    const paris = await add(
+      "Ana lives in Paris",
+      "--event-time",
+      "2020-05-01",
+      "--valid-from",
+      "2020-05-01T00:00Z",
+    );
+    const stored = await recollect([...scope, "--json", "memory", "get", paris]);
+    const between = (JSON.parse(stored.stdout) as { readonly createTime: string }).createTime;
+    const berlin = await add("Ana lives in Berlin", "--supersedes", paris, "--valid-until", "2120-01-01");
+    const search = async (...args: readonly string[]): Promise<string> =>
+      (await recollect([...scope, "memory", "search", "where does Ana live", ...args])).stdout;
+    expect(await search()).toMatch(/^ 1\. [^\n]*\n {4}Ana lives in Berlin\n {4}id [^\n]*\n$/);
+    expect(await search("--as-of", between)).toMatch(
+      /^ 1\. [^\n]* SUPERSEDED by [^\n]*\n {4}Ana lives in Paris\n/,
+    );
+    expect(await search("--as-of", "2019-01-01")).toBe("");
+    expect(await search("--as-of", "2121-01-01")).toBe("");
+    const list = async (...args: readonly string[]): Promise<string> =>
+      (await recollect([...scope, "memory", "list", ...args])).stdout;
+    expect(await list()).toMatch(new RegExp(`^${berlin} {2}\\S+ {2}Ana lives in Berlin\n$`));
+    expect(await list("--as-of", between)).toMatch(
+      new RegExp(`^${paris} {2}\\S+ {2}SUPERSEDED by ${berlin} {2}Ana lives in Paris\n$`),
+    );
+    const got = await recollect([...scope, "memory", "get", paris]);
+    expect(got.stdout).toContain(
+      `event time: 2020-05-01T00:00:00.000Z\nvalid from: 2020-05-01T00:00:00.000Z\n`,
+    );
+    expect(got.stdout).toContain(`superseded by: ${berlin}\n`);
+    const next = await recollect([...scope, "memory", "get", berlin]);
+    expect(next.stdout).toContain(`valid until: 2120-01-01T00:00:00.000Z\nsupersedes: ${paris}\n`);
+  });
+
+  it("shows the neighbours of a result by their positions", async () => {
+    const scope = ["--namespace", "cli-neighbors"];
+    for (const text of ["what shall I cook", "no nuts please", "of course"]) {
+      await recollect([...scope, "memory", "add", text, "--session", "s"]);
+    }
+    const args = ["memory", "search", "nuts", "--limit", "1", "--neighbors", "1"];
+    const { stdout } = await recollect([...scope, ...args]);
+    expect(stdout).toMatch(/\n {4}before \(1\): what shall I cook\n {4}after \(3\): of course\n$/);
+  });
+
+  it.each([
+    [["search", "x", "--as-of", "yesterday"], "Give a date or a time"],
+    [["list", "--as-of", "2026-02-30"], "Give a date or a time"],
+    [["add", "--supersedes", "a", "--jsonl", "memories.jsonl"], "--supersedes is for one text"],
+  ])("refuses memory %j", async (args, message) => {
+    const refused = await recollect(["memory", ...args]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(message);
+  });
+
   it("shows what each version of a memory changed, and restores one", async () => {
     const scope = ["--namespace", "cli-history"];
     const memory = { id: "paris", text: "Ana lives in Pris", tags: ["home"] };

@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
@@ -136,13 +137,14 @@ describe("the HTTP server", () => {
 
   it("answers METHOD_NOT_SERVED for a stream too", async () => {
     const client = createClient(
-      MemoryService,
+      CacheService,
       createGrpcWebTransport({ baseUrl: app.httpUrl, httpVersion: "1.1" }),
     );
-    const watch = async (): Promise<void> => {
-      for await (const _ of client.watchMemories({})) throw new Error("there is nothing to see yet");
+    const replay = async (): Promise<void> => {
+      for await (const _ of client.replayCacheEntry({ id: "e1" }))
+        throw new Error("there is nothing to see yet");
     };
-    expect(await refusalOf(watch())).toMatchObject({ code: "Unimplemented", reason: "METHOD_NOT_SERVED" });
+    expect(await refusalOf(replay())).toMatchObject({ code: "Unimplemented", reason: "METHOD_NOT_SERVED" });
   });
 
   it("distinguishes an unsupported encoding from a method that is not served", async () => {

@@ -31,6 +31,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "GetNamespaceStats",
     "DeleteNamespace",
     "ExportMemories",
+    "WatchMemories",
     "ImportMemories",
   ],
   "recollect.v1.CacheService": [
@@ -182,7 +183,6 @@ describe("invalid requests", () => {
     ["a vector of the wrong length", vector(10), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
     ["a vector of zeros", vector(384), "VECTOR_INVALID", "query.vector"],
     ["a vector of an odd number of bytes", bytes(7), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
-    ["an unserved field", { ...query(), asOf: { seconds: 1n } }, "FIELD_NOT_SERVED", "as_of"],
   ])("refuses a search with %s", async (_, request, reason, path) => {
     const refusal = await refusalOf(app.memory.searchMemories(request as object));
     expect(refusal).toMatchObject({ reason });
@@ -280,6 +280,12 @@ describe("invalid requests", () => {
     const refusal = await refusalOf(app.cache.lookupCache(request as object));
     expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID" });
     expect(refusal.fields).toContain(path);
+  });
+
+  it("refuses a field that is not served yet, and names it", async () => {
+    const request = { prompt: { prompt: { case: "text" as const, value: "q" } }, scope: { model: "m" } };
+    const refusal = await refusalOf(app.cache.lookupCache({ ...request, options: { lease: true } }));
+    expect(refusal).toMatchObject({ reason: "FIELD_NOT_SERVED", fields: ["options.lease"] });
   });
 
   it("refuses a response over 1 MiB and a TTL over a year", async () => {

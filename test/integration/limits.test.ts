@@ -101,7 +101,7 @@ const OPTIONS: LimitsOptions = {
 };
 
 /** Fields that an update mask may not contain; their rules do not apply to updates. */
-const NOT_CORRECTED: readonly string[] = ["session_id", "supersedes"];
+const NOT_CORRECTED: readonly string[] = ["session_id", "supersedes", "flags"];
 
 /** Limits that are checked on the encoded request. */
 const BEFORE_DECODING = /string\.max_bytes$|repeated\.max_items$/;

@@ -152,6 +152,7 @@ async function useAll(app: TestApp, headers: Readonly<Record<string, string>> = 
     origin: { case: "scope" as const, value: scope },
     response: "a",
   };
+  await app.memory.createMemory({ memory: { text: "likes tea" } }, { headers });
   await app.cache.storeCacheEntry(stored, { headers });
   const { outcome } = await app.cache.lookupCache(
     { prompt: ask("please, how do I cancel my order of three books"), scope },

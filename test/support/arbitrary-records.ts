@@ -43,6 +43,7 @@ export const storedMemories: fc.Arbitrary<StoredMemory> = fc
         supersedes: texts,
         supersededBy: text,
         sourceIds: texts,
+        flags: texts,
         embedding: fc.record({
           state: fc.constant("REFUSED"),
           provider: text,

@@ -8,6 +8,7 @@ import {
   etagOf,
   indexedText,
   type Memory,
+  textKey,
 } from "../../src/domain/memory/memory.ts";
 import { termsOf } from "../../src/domain/text/terms.ts";
 import { digest } from "../../src/lib/digest.ts";
@@ -57,6 +58,7 @@ export function newMemory(
   return {
     memory: made,
     duplicateKey: duplicateKey(made),
+    textKey: textKey(made),
     onDuplicate: defaultOnDuplicate(made.kind),
     terms: termsOf(indexedText(made)),
     ...write,

@@ -54,7 +54,13 @@ export async function callMethod(
     streamOf(messages),
   );
   const answers: JsonValue[] = [];
-  for await (const message of answer.message) answers.push(toJson(method.output, message));
+  for await (const message of answer.message) {
+    const shown = toJson(method.output, message);
+    // A watch has no end: its first silence is taken for one.
+    if (method.name === "WatchMemories" && answers.length > 0 && !Object.hasOwn(shown as object, "change"))
+      break;
+    answers.push(shown);
+  }
   return answers;
 }
 

@@ -13,7 +13,7 @@ import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
-import type { Memory } from "../../src/domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../src/domain/memory/memory.ts";
 import { quiet } from "./quiet.ts";
 import { removeAll } from "./redis/backend.ts";
 import { connect } from "./redis-cache.ts";
@@ -138,6 +138,9 @@ export async function openIndexedMemories(
     const optional = {
       event: eventTime,
       expire: expireTime,
+      ended: endedTime(memory),
+      from: memory.validFrom,
+      until: memory.validUntil,
       [vectorField(model.generation)]: vector === undefined ? undefined : Buffer.from(vectorToBytes(vector)),
     };
     const fields = Object.entries(optional);

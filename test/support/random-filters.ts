@@ -47,6 +47,8 @@ const CONDITIONS: { readonly [Field in Exclude<keyof MemoryFilter, "states">]-?:
       { min: pick(random, IMPORTANCES), max: pick(random, IMPORTANCES) },
       {},
     ]),
+  asOf: (random, { createTime, updateTime, validFrom = NOW, validUntil = NOW }) =>
+    pick(random, [createTime, updateTime, validFrom, validUntil, NOW]) - pick(random, [0, 0, 1]),
   pinned: (random, { pinned }) => mostly(random, pinned, [true, false]),
 };
 

@@ -87,6 +87,7 @@ export const IMPORTANCES: readonly number[] = [0, -0, 0.25, 0.5, Math.fround(0.7
 
 /** A memory whose fields are taken from short lists, so that many share each value. Written a day before NOW. */
 export function randomMemory(random: Random, id: string): Memory {
+  const createTime = NOW - DAY - Math.floor(random() * 20);
   return memory({
     id,
     kind: pick(random, KINDS),
@@ -98,8 +99,11 @@ export function randomMemory(random: Random, id: string): Memory {
     metadata: randomMetadata(random),
     importance: pick(random, IMPORTANCES),
     pinned: random() < 0.3,
-    createTime: NOW - DAY - Math.floor(random() * 20),
+    createTime,
+    updateTime: createTime + Math.floor(random() * 20),
     state: random() < 0.6 ? "ACTIVE" : pick(random, STATES),
+    ...(random() < 0.3 ? { validFrom: createTime + pick(random, [-1, 0, 10, 20]) } : {}),
+    ...(random() < 0.3 ? { validUntil: createTime + pick(random, [21, 25, 2 * DAY]) } : {}),
     ...(random() < 0.6 ? { eventTime: NOW - DAY - Math.floor(random() * 20) } : {}),
     ...(random() < 0.4 ? { expireTime: NOW + pick(random, [-1, 0, 1, DAY]) } : {}),
   });

@@ -53,13 +53,19 @@ export class RawGrpc implements Disposable {
     });
   }
 
-  /** Sends these messages, and collects all responses; for every kind of method. */
+  /**
+   * Sends these messages, and collects all responses; for every kind of method. A watch, which has no end, is cancelled after
+   * its first response.
+   */
   stream(path: string, messages: readonly Uint8Array[]): Promise<RawStreamOutcome> {
     const same = (buffer: Buffer): Buffer => buffer;
     return new Promise((resolve) => {
       const call = this.#client.makeBidiStreamRequest(path, same, same, new grpc.Metadata(), {});
       const replies: Buffer[] = [];
-      call.on("data", (reply: Buffer) => replies.push(reply));
+      call.on("data", (reply: Buffer) => {
+        replies.push(reply);
+        if (path.endsWith("/WatchMemories")) call.cancel();
+      });
       // The status contains the error.
       call.on("error", () => undefined);
       call.on("status", (status: grpc.StatusObject) => resolve({ ...detailsOf(status), replies }));

@@ -9,6 +9,8 @@ import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespace-store.ts";
+import { sleep } from "../../src/adapters/system/sleep.ts";
+import { FEED_LIMITS } from "../../src/domain/memory/changes.ts";
 import { DEFAULT_MAX_REVISIONS } from "../../src/domain/memory/revision.ts";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
@@ -54,7 +56,7 @@ export function redisSandbox(
       const model = await VectorModel.claim(client, keys, identity, quiet.log);
       await openIndexes(client, keys, { names, vectors: HNSW, identity, generation: model.generation });
       const namespaces = new Namespaces(client, keys);
-      const sweeper = new Sweeper(client, keys, log);
+      const sweeper = new Sweeper(client, keys, FEED_LIMITS, log);
       let announced = 0;
       const memories = openMemories(client, namespaces, {
         model,
@@ -66,8 +68,11 @@ export function redisSandbox(
         onPending: () => {
           announced += 1;
         },
+        feedLimits: FEED_LIMITS,
+        sleep,
         log,
       });
+      await memories.openHistory();
       const cache = new RedisCacheStore(client, namespaces, {
         model,
         indexes: names,

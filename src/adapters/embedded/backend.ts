@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
+import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
 import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
@@ -10,6 +11,8 @@ import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
 import { EmbeddedCachePolicyStore } from "./cache/policies.ts";
 import { EmbeddedCacheStore } from "./cache/store.ts";
+import { EmbeddedCompactionStore } from "./compaction/store.ts";
+import { ChangedScopes } from "./database/changed-scopes.ts";
 import { Damage } from "./database/damage.ts";
 import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
 import { Database } from "./database/database.ts";
@@ -58,6 +61,8 @@ export interface EmbeddedBackendOptions {
   readonly reserved?: ReservedSizes | undefined;
   /** The number of vectors of a namespace above which it gets a graph. Default: GRAPH_ABOVE. */
   readonly graphAbove?: number | undefined;
+  /** How much of each change feed is kept. Default: FEED_LIMITS. */
+  readonly feedLimits?: FeedLimits;
   /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
   readonly maxRevisions?: number | undefined;
 }
@@ -145,7 +150,18 @@ async function openStores(
   const keywords = new KeywordIndex(database, log);
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
-  const memories = owner.use(openMemories({ ...common, pendingRows, maxRevisions, log }));
+  const changedScopes = new ChangedScopes(database);
+  const memories = owner.use(
+    openMemories({
+      ...{ ...common, pendingRows, changedScopes, maxRevisions, log },
+      feedLimits: options.feedLimits ?? FEED_LIMITS,
+    }),
+  );
+  const compactions = new EmbeddedCompactionStore(database, {
+    namespaces: namespaceIds,
+    idempotencyRecords,
+    memories: memories.changeWriter,
+  });
   const cachePolicies = new EmbeddedCachePolicyStore(database, namespaceIds, idempotencyRecords);
   const cache = owner.use(
     new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, {
@@ -165,6 +181,7 @@ async function openStores(
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
     keywords.tables.drop(namespaceId);
+    memories.changes.namespaceDeleted(namespaceId);
     cache.namespaceDeleted();
     cachePolicies.clearCache();
   };
@@ -182,6 +199,7 @@ async function openStores(
     memories,
     cache,
     cachePolicies,
+    compactions,
     secret,
     checked,
     indexes,

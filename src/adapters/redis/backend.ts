@@ -1,11 +1,15 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
+import { FEED_LIMITS, type FeedLimits } from "../../domain/memory/changes.ts";
 import { DEFAULT_MAX_REVISIONS } from "../../domain/memory/revision.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMetrics } from "../../ports/metrics.ts";
+import type { Sleep } from "../../ports/sleep.ts";
+import { sleep } from "../system/sleep.ts";
 import { RedisCachePolicyStore } from "./cache/policies.ts";
 import { RedisCacheStore } from "./cache/store.ts";
+import { RedisCompactionStore } from "./compaction/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
 import { type RedisServerInfo, riskOf } from "./connection/server-info.ts";
@@ -36,6 +40,10 @@ export interface RedisBackendOptions extends FoundationOptions {
   readonly compressFrom?: number | undefined;
   /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
+  /** How much of each change feed is kept. Default: FEED_LIMITS. */
+  readonly feedLimits?: FeedLimits;
+  /** For the pauses between two polls of the change feeds. Default: a timer. */
+  readonly sleep?: Sleep;
   /** How many revisions of a memory are kept. Default: DEFAULT_MAX_REVISIONS. */
   readonly maxRevisions?: number | undefined;
 }
@@ -78,12 +86,15 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       await keeper.open();
     },
     onServed: () => {
+      // Never rejects: what fails is retried in the background.
+      void memories.openHistory();
       pendingAdded.notify();
       sweeper.afterDeletion();
       for (const listener of replacedListeners) listener();
     },
   });
   model.verifyBy(verify);
+  await memories.openHistory();
   const owned = opening.move();
   const maxEntries = options.maxEmbeddings ?? MAX_EMBEDDINGS;
   return {
@@ -91,6 +102,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     cachePolicies: new RedisCachePolicyStore(namespaces),
+    compactions: stores.compactions,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
     pendingMemories: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
@@ -123,9 +135,10 @@ function openStores(
   owner: AsyncDisposableStack,
 ) {
   const { log, metrics, vectors, indexes, compressFrom, maxRevisions = DEFAULT_MAX_REVISIONS } = options;
+  const { feedLimits = FEED_LIMITS } = options;
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
-  const sweeper = owner.use(new Sweeper(client, keys, log));
+  const sweeper = owner.use(new Sweeper(client, keys, feedLimits, log));
   // Removes deleted namespaces that an earlier process left.
   sweeper.afterDeletion();
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, metrics);
@@ -133,9 +146,13 @@ function openStores(
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
   const memories = owner.use(
-    openMemories(client, namespaces, { ...common, sweeper, maxRevisions, onPending }),
+    openMemories(client, namespaces, {
+      ...{ ...common, sweeper, maxRevisions, onPending, feedLimits },
+      sleep: options.sleep ?? sleep,
+    }),
   );
   const cache = owner.use(new RedisCacheStore(client, namespaces, { ...common, metrics }));
+  const compactions = new RedisCompactionStore(client, namespaces, { pack, memories: memories.changeWriter });
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({
     client,
@@ -147,7 +164,16 @@ function openStores(
     vectors,
     log,
   });
-  return { namespaces, pendingAdded, sweeper, memories, cache, indexes: indexStore, reembedding };
+  return {
+    namespaces,
+    pendingAdded,
+    sweeper,
+    memories,
+    cache,
+    compactions,
+    indexes: indexStore,
+    reembedding,
+  };
 }
 
 function describe(serverInfo: RedisServerInfo): BackendDescription {

@@ -16,7 +16,15 @@ export const LIMIT_SETTINGS = {
     yaml: "limits.max_open_streams",
     kind: integer(1, 100_000),
     fallback: 1000,
-    description: "The same for calls that stream, such as imports and exports.",
+    description: "The same for calls that stream, such as imports and exports, but not for watches.",
+  }),
+  maxWatches: setting({
+    env: "MAX_WATCHES",
+    yaml: "limits.max_watches",
+    kind: integer(1, 10_000),
+    fallback: 100,
+    description:
+      "WatchMemories streams of one tenant that are open at once on this server; the next one is refused.",
   }),
   maxUnfinishedMib: setting({
     env: "MAX_UNFINISHED_MIB",

@@ -37,6 +37,16 @@ export function hasEnded(state: RunState): boolean {
   return state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED" || state === "UNDONE";
 }
 
+/** Whether a process works on a run in this state, or one has to continue it. */
+export function isUnderWay(state: RunState): boolean {
+  return state === "PLANNING" || state === "APPLYING";
+}
+
+/** Whether runs of these users overlap; undefined: every user. */
+export function overlap(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
 /** The complete policy of a run. Durations in milliseconds. */
 export interface CompactionPolicy {
   readonly strategy: CompactionStrategy;
@@ -85,4 +95,25 @@ export interface CompactionRun {
   readonly tokensAfter: number;
   /** Why it failed: reason and message, without texts of memories. */
   readonly error?: Pick<RecollectError, "reason" | "message">;
+}
+
+/**
+ * The time from which a run has work for a process, its lease aside: when it awaits approval, the end of that; else 0. Undefined:
+ * it has ended.
+ */
+export function dueTimeOf({
+  state,
+  approvalExpireTime = 0,
+}: Pick<CompactionRun, "state" | "approvalExpireTime">): number | undefined {
+  if (hasEnded(state)) return undefined;
+  return state === "AWAITING_APPROVAL" ? approvalExpireTime : 0;
+}
+
+/** When a run ended; undefined: it has not. */
+export function endTimeOf({
+  state,
+  createTime,
+  endTime = createTime,
+}: Pick<CompactionRun, "state" | "createTime" | "endTime">): number | undefined {
+  return hasEnded(state) ? endTime : undefined;
 }

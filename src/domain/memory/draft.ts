@@ -25,6 +25,8 @@ export interface MemoryDraft {
   readonly sourceIds: readonly string[];
   /** Ids of the memories that it replaces; absent when there are none. */
   readonly supersedes?: readonly string[];
+  /** See Memory. Of a request: absent, except in an import. */
+  readonly flags?: readonly string[];
 }
 
 export const MAX_METADATA_BYTES = 16 * 1024;

@@ -4,13 +4,24 @@ import { etagOf, type Memory } from "./memory.ts";
 /** The most tags of a memory, as memory.proto has it. */
 export const MAX_TAGS = 32;
 
-/** Fields outside the duplicate key that a caller sets, by their names in memory.proto and in its order. */
+/**
+ * Fields that a caller sets, by their names in memory.proto and in its order. Those of the duplicate key differ only from a
+ * memory that was recalled: see recall-loop.ts.
+ */
 export type DifferingField =
   | "text"
+  | "kind"
+  | "agent_id"
+  | "session_id"
+  | "role"
+  | "author"
   | "tags"
   | "metadata"
   | "importance"
   | "pinned"
+  | "event_time"
+  | "valid_from"
+  | "valid_until"
   | "expire_time"
   | "source_ids";
 
@@ -58,14 +69,23 @@ function changed(
   return { ...content, etag: etagOf(content) };
 }
 
-function differingFields(stored: Memory, requested: Memory): DifferingField[] {
+/** Fields in which a stored memory of the same user differs from the requested one. */
+export function differingFields(stored: Memory, requested: Memory): DifferingField[] {
   const differs: Record<DifferingField, boolean> = {
     text: requested.text !== stored.text,
+    kind: requested.kind !== stored.kind,
+    agent_id: requested.agentId !== stored.agentId,
+    session_id: requested.sessionId !== stored.sessionId,
+    role: requested.role !== stored.role,
+    author: requested.author !== stored.author,
     // The stored memory may have more tags.
     tags: requested.tags.some((tag) => !stored.tags.includes(tag)),
     metadata: canonicalJson(requested.metadata) !== canonicalJson(stored.metadata),
     importance: requested.importance !== stored.importance,
     pinned: requested.pinned !== stored.pinned,
+    event_time: requested.eventTime !== stored.eventTime,
+    valid_from: requested.validFrom !== stored.validFrom,
+    valid_until: requested.validUntil !== stored.validUntil,
     expire_time: requested.expireTime !== stored.expireTime,
     source_ids: canonicalJson(requested.sourceIds) !== canonicalJson(stored.sourceIds),
   };

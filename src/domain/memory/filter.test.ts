@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../../lib/json.ts";
-import { ACTIVE_ONLY, type MemoryFilter, matchesFilter, metadataTokens } from "./filter.ts";
-import type { StoredMemory } from "./memory.ts";
+import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter, matchesFilter, metadataTokens } from "./filter.ts";
+import type { Memory, StoredMemory } from "./memory.ts";
+import { superseded } from "./supersession.ts";
 
 const NOW = 100;
 const MEMORY: StoredMemory = {
@@ -21,7 +22,9 @@ const MEMORY: StoredMemory = {
   pinned: true,
   eventTime: 40,
   createTime: 50,
-  updateTime: 50,
+  updateTime: 55,
+  validFrom: 52,
+  validUntil: 80,
   state: "ACTIVE",
   supersededBy: "",
   sourceIds: [],
@@ -58,6 +61,8 @@ const CONDITIONS: readonly (readonly [string, Partial<MemoryFilter>, Partial<Mem
   ["the least importance", { importance: { min: 0.5 } }, { importance: { min: 0.51 } }],
   ["the most importance", { importance: { max: 0.5 } }, { importance: { max: 0.49 } }],
   ["pinned", { pinned: true }, { pinned: false }],
+  ["that it was stored by a time, and held", { asOf: 52 }, { asOf: 51 }],
+  ["that it still held at a time", { asOf: 79 }, { asOf: 80 }],
   ["states", { states: ["ARCHIVED", "ACTIVE"] }, { states: ["ARCHIVED"] }],
 ];
 
@@ -86,6 +91,9 @@ const memory: fc.Arbitrary<StoredMemory> = fc
       importance: share,
       pinned: fc.boolean(),
       createTime: time,
+      updateTime: time,
+      validFrom: time,
+      validUntil: time,
       eventTime: time,
       expireTime: fc.constantFrom(NOW, NOW + 1),
       access: fc.record({ accessCount: fc.constant(1), lastAccessTime: time }),
@@ -103,11 +111,12 @@ const memory: fc.Arbitrary<StoredMemory> = fc
         "importance",
         "pinned",
         "createTime",
+        "updateTime",
       ],
     },
   )
   .map((given) => {
-    const { eventTime: _event, access: _access, ...base } = MEMORY;
+    const { eventTime: _event, access: _access, validFrom: _from, validUntil: _until, ...base } = MEMORY;
     return { ...base, ...given };
   });
 
@@ -131,6 +140,7 @@ const conditions = fc.record(
   },
   { requiredKeys: [] },
 );
+const asOf = fc.option(time, { nil: undefined });
 
 describe("matchesFilter", () => {
   it("passes active, unexpired memories without conditions", () => {
@@ -156,13 +166,21 @@ describe("matchesFilter", () => {
 
   it("passes a memory exactly when it passes each condition alone", () => {
     fc.assert(
-      fc.property(memory, conditions, fc.uniqueArray(state, { minLength: 1 }), (one, given, states) => {
-        const alone = Object.entries(given).every(([key, value]) =>
-          matchesFilter(one, { states, [key]: value }, NOW),
-        );
-        const expected = alone && matchesFilter(one, { states }, NOW);
-        expect(matchesFilter(one, { ...given, states }, NOW)).toBe(expected);
-      }),
+      fc.property(
+        memory,
+        conditions,
+        asOf,
+        fc.uniqueArray(state, { minLength: 1 }),
+        (one, given, at, states) => {
+          // States count as of the time.
+          const base: MemoryFilter = { states, ...(at === undefined ? {} : { asOf: at }) };
+          const alone = Object.entries(given).every(([key, value]) =>
+            matchesFilter(one, { ...base, [key]: value }, NOW),
+          );
+          const expected = alone && matchesFilter(one, base, NOW);
+          expect(matchesFilter(one, { ...given, ...base }, NOW)).toBe(expected);
+        },
+      ),
       { seed: 1, numRuns: 1000 },
     );
   });
@@ -185,6 +203,74 @@ describe("matchesFilter", () => {
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: { end: NOW } }, NOW)).toBe(false);
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, lastAccessTime: {} }, NOW)).toBe(true);
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, lastAccessTime: { start: 0 } }, NOW)).toBe(false);
+  });
+
+  describe("as of a time", () => {
+    it("passes what was stored by then and held then, whatever its state", () => {
+      fc.assert(
+        fc.property(memory, time, (one, at) => {
+          const { validFrom = at, validUntil = at + 1 } = one;
+          const isAlive = matchesFilter(one, EVERY_STATE, NOW);
+          const expected = isAlive && one.createTime <= at && validFrom <= at && at < validUntil;
+          expect(matchesFilter(one, { ...EVERY_STATE, asOf: at }, NOW)).toBe(expected);
+        }),
+        { seed: 1, numRuns: 1000 },
+      );
+    });
+
+    it("counts every memory in exactly one state", () => {
+      fc.assert(
+        fc.property(memory, time, (one, at) => {
+          const passing = EVERY_STATE.states.filter((state) =>
+            matchesFilter(one, { states: [state], asOf: at }, NOW),
+          );
+          const exists = matchesFilter(one, { ...EVERY_STATE, asOf: at }, NOW);
+          expect(passing).toHaveLength(exists ? 1 : 0);
+          // Before it became history it was ACTIVE.
+          if (exists) expect(passing).toEqual([one.updateTime > at ? "ACTIVE" : one.state]);
+        }),
+        { seed: 1, numRuns: 1000 },
+      );
+    });
+
+    it("passes in the far future what passes now without an end of its validity", () => {
+      fc.assert(
+        fc.property(memory, (one) => {
+          const expected = matchesFilter(one, ACTIVE_ONLY, NOW) && one.validUntil === undefined;
+          expect(matchesFilter(one, { ...ACTIVE_ONLY, asOf: 1e9 }, NOW)).toBe(expected);
+        }),
+        { seed: 1, numRuns: 1000 },
+      );
+    });
+
+    it("passes of a chain of supersessions the one that was current then", () => {
+      const steps = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 8 });
+      fc.assert(
+        fc.property(steps, fc.nat({ max: 45 }), (waits, at) => {
+          let now = 0;
+          const chain: Memory[] = [];
+          for (const wait of waits) {
+            now += wait;
+            const {
+              validFrom: _from,
+              validUntil: _until,
+              ...next
+            } = {
+              ...MEMORY,
+              ...{ id: `m${chain.length}`, createTime: now, updateTime: now },
+            };
+            const last = chain.pop();
+            if (last !== undefined) chain.push(superseded(last, next.id, now));
+            chain.push(next);
+          }
+          const times = chain.map(({ createTime }) => createTime);
+          const current = times.findLastIndex((created) => created <= at);
+          const passing = chain.filter((one) => matchesFilter(one, { ...ACTIVE_ONLY, asOf: at }, NOW));
+          expect(passing.map(({ id }) => id)).toEqual(current === -1 ? [] : [`m${current}`]);
+        }),
+        { seed: 1, numRuns: 1000 },
+      );
+    });
   });
 
   it("does not look into lists", () => {

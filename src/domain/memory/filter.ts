@@ -1,5 +1,12 @@
 import { canonicalJson, type Json, type JsonObject } from "../../lib/json.ts";
-import { isExpired, type MemoryKind, type MemoryState, type StoredMemory } from "./memory.ts";
+import {
+  isExpired,
+  isValidAt,
+  type MemoryKind,
+  type MemoryState,
+  type StoredMemory,
+  stateAt,
+} from "./memory.ts";
 
 /** start <= time < end; an absent bound is open. */
 export interface TimeRange {
@@ -30,6 +37,11 @@ export interface MemoryFilter {
   readonly lastAccessTime?: TimeRange;
   readonly importance?: NumberRange;
   readonly pinned?: boolean;
+  /**
+   * Passes memories as of this time, milliseconds since the epoch: stored by then, in one of `states` then, and valid then.
+   * Absent: those of now, whatever their validity.
+   */
+  readonly asOf?: number;
   /** Never empty; by default ["ACTIVE"]. */
   readonly states: readonly MemoryState[];
 }
@@ -46,7 +58,7 @@ export const EVERY_STATE: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARC
 export function matchesFilter(memory: StoredMemory, filter: MemoryFilter, now: number): boolean {
   return (
     !isExpired(memory, now) &&
-    filter.states.includes(memory.state) &&
+    inTimeOf(memory, filter) &&
     (filter.userId === undefined || memory.userId === filter.userId) &&
     (filter.agentId === undefined || memory.agentId === filter.agentId) &&
     (filter.sessionId === undefined || memory.sessionId === filter.sessionId) &&
@@ -62,6 +74,11 @@ export function matchesFilter(memory: StoredMemory, filter: MemoryFilter, now: n
     inNumbers(memory.importance, filter.importance) &&
     (filter.pinned === undefined || memory.pinned === filter.pinned)
   );
+}
+
+function inTimeOf(memory: StoredMemory, { states, asOf }: MemoryFilter): boolean {
+  if (asOf === undefined) return states.includes(memory.state);
+  return memory.createTime <= asOf && states.includes(stateAt(memory, asOf)) && isValidAt(memory, asOf);
 }
 
 /**

@@ -61,6 +61,7 @@ const CHANGES: Omit<{ [K in keyof Memory]-?: Memory[K] }, "etag" | "sessionPosit
   supersedes: ["m8"],
   supersededBy: "m9",
   sourceIds: [],
+  flags: ["secret:jwt"],
 };
 
 describe("etagOf", () => {

@@ -46,6 +46,8 @@ export interface Memory {
   readonly supersedes?: readonly string[];
   readonly supersededBy: string;
   readonly sourceIds: readonly string[];
+  /** What write guards have found in it, such as `secret:jwt`, sorted; absent when nothing. */
+  readonly flags?: readonly string[];
   readonly etag: string;
   readonly embedding: MemoryEmbedding;
 }
@@ -104,6 +106,7 @@ export function etagOf(memory: Omit<Memory, "etag" | "sessionPosition" | "embedd
     supersededBy: memory.supersededBy,
     sourceIds: memory.sourceIds,
     ...(memory.supersedes === undefined ? {} : { supersedes: memory.supersedes }),
+    ...(memory.flags === undefined ? {} : { flags: memory.flags }),
   };
   return digest(canonicalJson(record)).slice(0, 32);
 }
@@ -113,13 +116,18 @@ export function indexedText(memory: { readonly text: string; readonly author: st
   return memory.author === "" ? memory.text : `${memory.author}: ${memory.text}`;
 }
 
+/** Texts are the same after Unicode normalisation (NFC) and full case folding, with each run of white space as one space and none at the ends. */
+export function normalisedText(text: string): string {
+  return foldCase(text.normalize("NFC")).normalize("NFC").replaceAll(/\s+/gu, " ").trim();
+}
+
 /**
- * Two memories of a namespace with the same key are duplicates. Texts are compared after Unicode normalisation (NFC) and
- * full case folding, with each run of white space as one space and none at the ends; the other fields exactly.
+ * Two memories of a namespace with the same key are duplicates: their texts are the same once they are normalised, and the
+ * other fields exactly. `text`: the normalised text.
  *
  * Stored keys of the earlier rule equal none of these: digests of another number of parts always differ.
  */
-export function duplicateKey(memory: DuplicateFields): string {
+export function duplicateKey(memory: DuplicateFields, text = normalisedText(memory.text)): string {
   return digest(
     memory.userId,
     memory.agentId,
@@ -130,8 +138,19 @@ export function duplicateKey(memory: DuplicateFields): string {
     String(memory.eventTime ?? ""),
     String(memory.validFrom ?? ""),
     String(memory.validUntil ?? ""),
-    foldCase(memory.text.normalize("NFC")).normalize("NFC").replaceAll(/\s+/gu, " ").trim(),
+    text,
   );
+}
+
+/**
+ * Two memories of a namespace with the same key say the same about the same user, whoever stored them, where and when: see
+ * recall-loop.ts. 32 hexadecimal digits. `text`: the normalised text.
+ */
+export function textKey(
+  { userId, text: given }: Pick<Memory, "userId" | "text">,
+  text = normalisedText(given),
+): string {
+  return digest(userId, text).slice(0, 32);
 }
 
 export type DuplicateFields = Pick<
@@ -151,6 +170,28 @@ export type DuplicateFields = Pick<
 /** Whether the memory has expired at this time. */
 export function isExpired(memory: { readonly expireTime?: number }, now: number): boolean {
   return memory.expireTime !== undefined && memory.expireTime <= now;
+}
+
+/**
+ * When a memory ceased to be ACTIVE; undefined for an ACTIVE one. It is the update time, because history is not changed: see
+ * docs/design/history.md.
+ */
+export function endedTime({ state, updateTime }: Pick<Memory, "state" | "updateTime">): number | undefined {
+  return state === "ACTIVE" ? undefined : updateTime;
+}
+
+/** The state that a memory had at a time after its create time. */
+export function stateAt(memory: Pick<Memory, "state" | "updateTime">, time: number): MemoryState {
+  const ended = endedTime(memory);
+  return ended === undefined || ended > time ? "ACTIVE" : memory.state;
+}
+
+/** Whether what a memory says holds at this time: valid_from <= time < valid_until. */
+export function isValidAt(
+  { validFrom, validUntil }: Pick<Memory, "validFrom" | "validUntil">,
+  time: number,
+): boolean {
+  return (validFrom === undefined || validFrom <= time) && (validUntil === undefined || time < validUntil);
 }
 
 /** What to do when a duplicate exists. */

@@ -8,7 +8,7 @@ export type RevisedMemory = Omit<Memory, "embedding">;
 export interface MemoryRevision {
   /** From 1 in the order of the versions, without gaps; no two versions of a memory ever have the same. */
   readonly number: number;
-  /** The update time of the version that replaced it; milliseconds since the epoch. */
+  /** When it was replaced: the update time of the version that replaced it, or see putTime. Milliseconds since the epoch. */
   readonly replaceTime: number;
   readonly memory: RevisedMemory;
 }
@@ -19,6 +19,14 @@ export const DEFAULT_MAX_REVISIONS = 20;
 /** The part of a memory that a revision has. */
 export function revisedMemory({ embedding: _, ...memory }: Memory): RevisedMemory {
   return memory;
+}
+
+/**
+ * The time at which a record is put in the place of another: its update time, or `now` when it is an earlier version, which an
+ * undo puts back.
+ */
+export function putTime({ updateTime }: Pick<Memory, "updateTime">, now: number): number {
+  return Math.max(updateTime, now);
 }
 
 /** Throws REQUEST_INVALID for content that has expired: a restored memory would never be found. */

@@ -3,7 +3,7 @@ import type { StoredMemory } from "./memory.ts";
 import type { RevisedMemory } from "./revision.ts";
 
 /** Fields that an update may change: not id, session and times of writing. */
-export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs" | "supersedes">;
+export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs" | "supersedes" | "flags">;
 
 /** Converts a memory to a draft, so that an update is checked and prepared like a new memory. */
 export function draftOf(

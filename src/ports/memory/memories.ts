@@ -1,4 +1,5 @@
 import type { AccessCounts } from "./access-counts.ts";
+import type { ChangeFeed } from "./changes.ts";
 import type { MemoryPurge } from "./purge.ts";
 import type { MemoryReader } from "./reader.ts";
 import type { MemoryRevisions } from "./revisions.ts";
@@ -20,5 +21,6 @@ export interface Memories {
   readonly accessCounts: AccessCounts;
   readonly exporter: MemoryExport;
   readonly importer: MemoryImport;
+  readonly changes: ChangeFeed;
   readonly revisions: MemoryRevisions;
 }

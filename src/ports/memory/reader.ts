@@ -1,10 +1,21 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { NeighborFilter } from "../../domain/memory/neighbors.ts";
 
 export interface ListPosition {
   readonly createTime: number;
   readonly id: string;
+}
+
+/** Which neighbours to read, and how many. */
+export interface NeighborOptions {
+  readonly filter: NeighborFilter;
+  /** Most on each side. */
+  readonly count: number;
+  /** Reading ends with the memory whose neighbours make it so many bytes, as stored. */
+  readonly maxBytes: number;
+  readonly now: number;
 }
 
 /** Reads memories by id and by filter; see Memories. */
@@ -25,6 +36,17 @@ export interface MemoryReader {
       readonly now: number;
     },
   ): Promise<StoredMemory[]>;
+
+  /**
+   * The neighbours of memories in their sessions, for the first of these ids, at least for one: those before it and those
+   * after it, by position, that pass the filter, of NEIGHBOR_REACH on each side. Empty for an id without a memory, and for a
+   * memory without a session.
+   */
+  neighbors(
+    namespaceKey: NamespaceKey,
+    ids: readonly string[],
+    options: NeighborOptions,
+  ): Promise<StoredMemory[][]>;
 
   /** How many memories pass the filter. */
   count(namespaceKey: NamespaceKey, filter: MemoryFilter, now: number): Promise<number>;

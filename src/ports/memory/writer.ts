@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { RecollectError } from "../../domain/errors.ts";
 import type { StepLimits } from "../../domain/memory/batch-steps.ts";
+import type { ChangeKind } from "../../domain/memory/changes.ts";
 import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
@@ -10,7 +11,11 @@ export interface NewMemory {
   readonly memory: Memory;
   /** See duplicateKey. */
   readonly duplicateKey: string;
+  /** See textKey. */
+  readonly textKey: string;
   readonly onDuplicate: OnDuplicate;
+  /** See recalledSince; absent: the memory is no recall loop. */
+  readonly recalledSince?: number;
   /** Terms of the indexed text, in order (see termsOf). */
   readonly terms: readonly string[];
   /**
@@ -21,7 +26,7 @@ export interface NewMemory {
 }
 
 /** A new version of a memory, with the input of the indexes. */
-export type Replacement = Omit<NewMemory, "onDuplicate">;
+export type Replacement = Omit<NewMemory, "onDuplicate" | "recalledSince">;
 
 /** An item that the caller has refused; the outcomes and the idempotency record contain it in its place. */
 export interface RefusedMemory {
@@ -36,6 +41,8 @@ export type CreateOutcome =
       readonly kind: "duplicate";
       readonly memory: StoredMemory;
       readonly differs: readonly DifferingField[];
+      /** It is no duplicate, but a recall loop of this memory, which is unchanged. */
+      readonly recallLoop?: true;
     }
   /** Not stored: an existing id, a duplicate to be refused, or a RefusedMemory. */
   | { readonly kind: "refused"; readonly error: RecollectError };
@@ -55,6 +62,13 @@ export interface CreateOptions {
   readonly step?: BatchStep;
 }
 
+export interface ReplaceOptions {
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+  /** How the change feed names it; default UPDATED. */
+  readonly change?: ChangeKind;
+}
+
 /** Writes of batches that are too large for one step; see nextStep. */
 export interface SteppedWrites {
   /** Limits of one call, so that it does not delay other calls for long: a larger batch is written step by step. */
@@ -70,6 +84,10 @@ export interface MemoryWriter extends SteppedWrites {
    * `onDuplicate` is REFUSE. Of several duplicates the oldest counts, by (createTime, id); with RETURN_EXISTING mergeDuplicate updates it in the
    * same step, and it keeps its vector, its session position and its access statistics. A session position is never
    * assigned twice, not even after a deletion.
+   *
+   * An item with `recalledSince` that is no duplicate is compared with the ACTIVE memories that have its textKey: nothing is
+   * written when one was accessed since then (see recall-loop.ts). Accesses that this store object has counted are included;
+   * those of others when they are flushed.
    *
    * An item whose memory supersedes others is the only one of its call, and has `onDuplicate` ALLOW: in the same step these
    * become `superseded` (domain/memory/supersession.ts), and keep vector, session position and access statistics. It is
@@ -98,7 +116,7 @@ export interface MemoryWriter extends SteppedWrites {
     namespaceKey: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: ReplaceOptions,
   ): Promise<StoredMemory>;
 
   /**

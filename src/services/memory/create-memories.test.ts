@@ -128,6 +128,8 @@ function world() {
         clock: { now: () => NOW },
         ids,
         work: unboundedWork,
+        writeGuards: () => ({ secrets: "FLAG", recallLoopMs: 0 }),
+        metrics: { writeGuard: () => undefined },
       },
       { rpc: "Batch", namespace: scope.namespace, pathOf: (index) => `memories[${index}]`, ...input },
       context(signal),

@@ -3,7 +3,9 @@ import { RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
+import { recalledSince } from "../../domain/memory/recall-loop.ts";
 import { checkSupersedes } from "../../domain/memory/supersession.ts";
+import type { WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -16,10 +18,13 @@ import type {
   NewMemory,
   RefusedMemory,
 } from "../../ports/memory/writer.ts";
+import type { WriteGuardMetrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, canonicalText, recordedRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { prepareMemory } from "./prepare-memory.ts";
+import { SecretsGuard } from "./secrets-guard.ts";
 
 export interface CreateMemoriesInput {
   /** The name of the RPC in idempotency records. */
@@ -39,6 +44,15 @@ export interface CreateMemoriesPorts extends WriteEmbedder {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly work: WorkQueue;
+  readonly writeGuards: Reloadable<WriteGuardSettings>;
+  readonly metrics: WriteGuardMetrics;
+}
+
+/** What all memories of one call are prepared with. */
+interface Creation {
+  readonly now: number;
+  readonly guard: SecretsGuard;
+  readonly settings: WriteGuardSettings;
 }
 
 /**
@@ -54,13 +68,12 @@ export async function createMemories(
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const checked = await refuseEach(input.drafts, (draft, index) => {
-    checkDraft(draft, input.pathOf(index), now);
-    checkSupersedes(draft, input.onDuplicate, input.pathOf(index));
-  });
+  const settings = ports.writeGuards();
+  const creation = { now, settings, guard: new SecretsGuard(settings.secrets, ports.metrics) };
+  const checked = await checkEach(input, creation);
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
-  const request = await batchRequest(context, input, now);
+  const request = await batchRequest(context, input, creation);
   const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
     mapYielding(
       nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits, replacesOthers),
@@ -68,7 +81,7 @@ export async function createMemories(
       (draft) =>
         draft instanceof RecollectError
           ? { refusal: draft }
-          : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
+          : newMemory(ports, draft, embedded.get(draft) ?? "PENDING", { ...creation, ...input }),
     );
   const write = (items: readonly (NewMemory | RefusedMemory)[], options: CreateOptions) =>
     ports.work.run(
@@ -94,7 +107,7 @@ export async function createMemories(
     // The next step is prepared while this one is queued or written.
     const [written, next] = await Promise.all([write(items, options), stepFrom(end)]);
     outcomes = written;
-    if (outcomes.length >= checked.length) return withCurrentMemories(outcomes);
+    if (outcomes.length >= checked.length) return counted(withCurrentMemories(outcomes), ports.metrics);
     items = outcomes.length === end ? next : await stepFrom(outcomes.length);
   }
 }
@@ -113,6 +126,27 @@ function withCurrentMemories(outcomes: readonly CreateOutcome[]): CreateOutcome[
   });
 }
 
+/** Counts the recall loops among the outcomes. */
+function counted(outcomes: CreateOutcome[], metrics: WriteGuardMetrics): CreateOutcome[] {
+  for (const outcome of outcomes) {
+    if (outcome.kind === "duplicate" && outcome.recallLoop)
+      metrics.writeGuard("recall_loop", "RETURN_EXISTING");
+  }
+  return outcomes;
+}
+
+/** The drafts as they may be stored, with the error in the place of each that is refused. */
+function checkEach(
+  { drafts, onDuplicate, pathOf }: CreateMemoriesInput,
+  { now, guard }: Creation,
+): Promise<(MemoryDraft | RecollectError)[]> {
+  return refuseEach(drafts, (draft, index) => {
+    checkDraft(draft, pathOf(index), now);
+    checkSupersedes(draft, onDuplicate, pathOf(index));
+    return guard.check(draft, pathOf(index));
+  });
+}
+
 function replacesOthers(draft: MemoryDraft | RecollectError): boolean {
   return !(draft instanceof RecollectError) && draft.supersedes !== undefined;
 }
@@ -121,16 +155,15 @@ function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {
   return draft instanceof RecollectError ? undefined : contentBytes(draft);
 }
 
-/** The drafts, with the error in the place of each that `check` refuses. */
+/** What `check` makes of each draft, with the error in the place of each that it refuses. */
 export function refuseEach<Draft extends MemoryDraft>(
   drafts: readonly (Draft | RecollectError)[],
-  check: (draft: Draft, index: number) => void,
+  check: (draft: Draft, index: number) => Draft,
 ): Promise<(Draft | RecollectError)[]> {
   const checked = (draft: Draft | RecollectError, index: number): Draft | RecollectError => {
     if (draft instanceof RecollectError) return draft;
     try {
-      check(draft, index);
-      return draft;
+      return check(draft, index);
     } catch (error) {
       if (error instanceof RecollectError) return error;
       throw error;
@@ -159,34 +192,35 @@ export async function embedDrafts(
 }
 
 function newMemory(
+  ports: CreateMemoriesPorts,
   draft: MemoryDraft,
   embedding: WriteEmbedding,
-  ports: CreateMemoriesPorts,
-  onDuplicate: OnDuplicate | undefined,
-  now: number,
+  { now, guard, settings, onDuplicate }: Creation & Pick<CreateMemoriesInput, "onDuplicate">,
 ): NewMemory {
+  const since = recalledSince(draft, onDuplicate, { now, windowMs: settings.recallLoopMs });
   const origin = {
     id: draft.id === "" ? ports.ids.next(now) : draft.id,
     createTime: now,
     updateTime: now,
-    state: "ACTIVE" as const,
+    state: guard.stateOf(draft),
     supersededBy: "",
   };
   return {
     ...prepareMemory(draft, origin, ports.embedder, embedding),
     onDuplicate: draft.supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
+    ...(since === undefined ? {} : { recalledSince: since }),
   };
 }
 
-/** The idempotent request: its body is the drafts, with the message in the place of a refused one. */
+/** The idempotent request: its body is the drafts without their secrets, with the message in the place of a refused one. */
 async function batchRequest(
   context: CallContext,
   { rpc, requestId, drafts, onDuplicate }: CreateMemoriesInput,
-  now: number,
+  { now, guard }: Creation,
 ): Promise<IdempotentRequest | undefined> {
   if (requestId === undefined) return undefined;
   const texts = await mapYielding(drafts, charactersOf, (draft) =>
-    canonicalText(draft instanceof RecollectError ? { refused: draft.message } : draft),
+    canonicalText(draft instanceof RecollectError ? { refused: draft.message } : guard.recorded(draft)),
   );
   const body = [`{"drafts":[${texts.shift() ?? ""}`, ...texts.map((text) => `,${text}`)];
   return recordedRequest(

@@ -3,15 +3,19 @@ import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
+import type { WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { ImportedMemory, MemoryImport } from "../../ports/memory/transfer.ts";
+import type { WriteGuardMetrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { CallContext } from "../call.ts";
 import type { WriteEmbedder, WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { embedDrafts, refuseEach } from "./create-memories.ts";
 import { prepareMemory } from "./prepare-memory.ts";
+import { SecretsGuard } from "./secrets-guard.ts";
 
 /** One message of an import. */
 export interface ImportStep {
@@ -38,6 +42,8 @@ export interface ImportProgress {
 export interface ImportMemoriesPorts extends WriteEmbedder {
   readonly memories: { readonly reader: Pick<MemoryReader, "exist">; readonly importer: MemoryImport };
   readonly clock: Clock;
+  readonly writeGuards: Reloadable<WriteGuardSettings>;
+  readonly metrics: WriteGuardMetrics;
 }
 
 /**
@@ -83,9 +89,11 @@ async function importStep(
   signal: AbortSignal,
 ): Promise<ImportProgress> {
   const now = ports.clock.now();
-  const checked = await refuseEach(step.memories, (memory, index) =>
-    checkImported(memory, `memories[${index}]`, now),
-  );
+  const guard = new SecretsGuard(ports.writeGuards().secrets, ports.metrics);
+  const checked = await refuseEach(step.memories, (memory, index) => {
+    checkImported(memory, `memories[${index}]`, now);
+    return guard.checkImported(memory, `memories[${index}]`);
+  });
   const refusals = checked.flatMap((one, index) =>
     one instanceof RecollectError ? [{ index, error: one }] : [],
   );

@@ -6,6 +6,8 @@ import {
   indexedText,
   type Memory,
   type MemoryEmbedding,
+  normalisedText,
+  textKey,
 } from "../../domain/memory/memory.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
@@ -37,9 +39,11 @@ export function prepareMemory(
     etag: etagOf(content),
     embedding: embeddingOf(embedder, embedding),
   };
+  const text = normalisedText(memory.text);
   return {
     memory,
-    duplicateKey: duplicateKey(memory),
+    duplicateKey: duplicateKey(memory, text),
+    textKey: textKey(memory, text),
     terms: termsOf(indexedText(memory)),
     ...(typeof embedding === "string" || isRefusal(embedding) ? {} : { vector: embedding.vector }),
   };

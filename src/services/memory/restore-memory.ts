@@ -41,10 +41,15 @@ export async function restoreMemory(
     if (found?.number !== revision) throw revisionNotFound(id, revision);
     return found.memory;
   };
-  return replaceMemory(ports, { rpc: "RestoreMemory", ...input }, context, async (current, now) => {
-    if (etag !== "" && etag !== current.etag) throw memoryChanged(id, current.etag);
-    const content = await contentOf(current, now);
-    refuseExpired(content, now);
-    return draftOf(content);
-  });
+  return replaceMemory(
+    ports,
+    { rpc: "RestoreMemory", change: "RESTORED", ...input },
+    context,
+    async (current, now) => {
+      if (etag !== "" && etag !== current.etag) throw memoryChanged(id, current.etag);
+      const content = await contentOf(current, now);
+      refuseExpired(content, now);
+      return { draft: draftOf(content), state: "ACTIVE", supersededBy: "" };
+    },
+  );
 }

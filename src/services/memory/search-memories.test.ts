@@ -20,6 +20,7 @@ const INPUT: SearchMemoriesInput = {
   recencyWeight: 0,
   importanceWeight: 0,
   diversity: 0,
+  neighbors: 0,
 };
 const MEMORY = memory({
   id: "m",
@@ -56,7 +57,7 @@ const CONTEXT: CallContext = {
 
 function portsWith(
   embedder: Embedder | undefined,
-  changes: Partial<CandidateSearch & Pick<MemoryReader, "get">> = {},
+  changes: Partial<CandidateSearch & Pick<MemoryReader, "get" | "neighbors">> = {},
 ) {
   const search = vi.fn<CandidateSearch["search"]>(async (_, query) => ({
     ...FOUND,
@@ -77,7 +78,11 @@ function portsWith(
         vectors: async (_, ids) => ids.map(() => Float32Array.of(0.8, 0.6)),
         ...changes,
       },
-      reader: { get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })), ...changes },
+      reader: {
+        get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })),
+        neighbors: async (_, ids) => ids.map(() => []),
+        ...changes,
+      },
       accessCounts: { add: () => undefined },
     },
     embedder,

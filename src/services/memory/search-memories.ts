@@ -1,12 +1,13 @@
 import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import { clampSimilarity, dot, toUnit } from "../../domain/embedding/vector.ts";
+import { toUnit } from "../../domain/embedding/vector.ts";
 import { memoryNotFound, modelIsChanging, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
 import { type Candidate, type Ranked, rank } from "../../domain/memory/ranking.ts";
+import { retentionScore } from "../../domain/memory/retention.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -18,7 +19,8 @@ import type { CandidateSearch, Candidates } from "../../ports/memory/search.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
-import { diversePage } from "./diverse-page.ts";
+import { firstFitting, withNeighbors } from "./neighbors.ts";
+import { neighborOptions, readPage } from "./search-page.ts";
 
 export type SearchMode = "HYBRID" | "VECTOR" | "KEYWORD";
 
@@ -39,7 +41,12 @@ export interface SearchMemoriesInput {
   readonly importanceWeight: number;
   /** 0..1, how much results should differ from each other; see diversity.ts. */
   readonly diversity: number;
-  /** How many of the first results fit into the answer; absent: all. The others are left out and not counted as accessed. */
+  /** Most neighbours of a result on each side, 0 to 5; see MemoryReader.neighbors. They do not count as accessed. */
+  readonly neighbors: number;
+  /**
+   * How many of the first results fit into the answer, 0: the first one only without its neighbours; absent: all. The others are
+   * left out and not counted as accessed.
+   */
   readonly fitting?: (output: Omit<SearchMemoriesOutput, "truncated">) => number;
 }
 
@@ -50,13 +57,17 @@ export interface FoundMemory {
   readonly similarity?: number;
   /** With diversity: see Chosen. */
   readonly redundancy?: number;
+  /** See retention.ts; before this search counts as an access. */
+  readonly retentionScore: number;
   /** Query terms that it contains, when the keyword retriever found it. */
   readonly matchedTerms: readonly string[];
+  /** By position in the session; absent: not asked for. */
+  readonly neighbors?: readonly StoredMemory[];
 }
 
 export interface SearchMemoriesOutput {
   readonly found: readonly FoundMemory[];
-  /** Whether some were left out at the end because they do not fit into the answer. */
+  /** Whether some were left out at the end, or the neighbours of the first, because they do not fit into the answer. */
   readonly truncated: boolean;
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
   /** How the store found the candidates; absent when the query had neither vector nor terms. */
@@ -65,7 +76,7 @@ export interface SearchMemoriesOutput {
 
 export interface SearchMemoriesPorts {
   readonly memories: {
-    readonly reader: Pick<MemoryReader, "get">;
+    readonly reader: Pick<MemoryReader, "get" | "neighbors">;
     readonly search: CandidateSearch;
     readonly accessCounts: AccessCounts;
   };
@@ -122,21 +133,38 @@ async function searchOnce(
   }
 
   const { ranked, plan } = await rankCandidates(ports, namespaceKey, { queries, input, now }, context);
-  const { page, memories } = await readPage(ports, namespaceKey, ranked, { ...input, queries, now });
-  const found = page.flatMap((one, index) => {
+  const options = { ...input, queries, now };
+  const { page, memories, neighbors } = await readPage(ports, namespaceKey, ranked, options);
+  const found = page.flatMap((one, index): FoundMemory[] => {
     const memory = memories[index];
     // Deleted between the two reads.
     if (memory === undefined) return [];
-    return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, queries.terms) }];
+    return [
+      {
+        ...one,
+        memory,
+        matchedTerms: matchedTerms(one.ranked.candidate, queries.terms),
+        retentionScore: retentionScore(memory, now),
+      },
+    ];
   });
-  const all = { found, degraded: queries.degraded, plan };
-  const returned = found.slice(0, input.fitting?.(all));
+  const beside = { degraded: queries.degraded, plan };
+  const fitting = (results: readonly FoundMemory[]): number =>
+    input.fitting?.({ ...beside, found: results }) ?? results.length;
+  const { returned, truncated } =
+    input.neighbors === 0
+      ? firstFitting(found, fitting)
+      : await withNeighbors(ports.memories.reader, namespaceKey, found, {
+          first: neighbors,
+          fitting,
+          options: neighborOptions(options),
+        });
   ports.memories.accessCounts.add(
     namespaceKey,
     returned.map(({ memory }) => memory.id),
     now,
   );
-  return { ...all, found: returned, truncated: returned.length < found.length };
+  return { ...beside, found: returned, truncated };
 }
 
 interface RetrieverQueries {
@@ -288,83 +316,4 @@ function mergeCandidates({ byVector, byKeyword, corpus }: Candidates, terms: rea
 
 function matchedTerms({ document }: Candidate, terms: readonly string[]): string[] {
   return document === undefined ? [] : terms.filter((_, at) => (document.counts[at] ?? 0) > 0);
-}
-
-interface RankedPage {
-  readonly page: readonly Similar[];
-  /** In the order of `page`; undefined: deleted in between. */
-  readonly memories: readonly (StoredMemory | undefined)[];
-}
-
-/** Reads similarities and memories of the page: together, unless minSimilarity has to filter first. */
-async function readPage(
-  ports: Pick<SearchMemoriesPorts, "memories">,
-  namespaceKey: NamespaceKey,
-  ranked: readonly Ranked[],
-  {
-    queries,
-    limit,
-    minSimilarity: floor,
-    diversity,
-    now,
-  }: Pick<SearchMemoriesInput, "limit" | "minSimilarity" | "diversity"> & {
-    readonly queries: RetrieverQueries;
-    readonly now: number;
-  },
-): Promise<RankedPage> {
-  const read = (page: readonly Ranked[]) =>
-    ports.memories.reader.get(
-      namespaceKey,
-      page.map(({ candidate }) => candidate.id),
-      now,
-    );
-  if (diversity > 0) {
-    const page = await diversePage(ports.memories.search, namespaceKey, ranked, {
-      ...{ diversity, limit, query: queries.vector, model: queries.model },
-      ...(floor === undefined ? {} : { minSimilarity: floor }),
-    });
-    return { page, memories: await read(page.map((one) => one.ranked)) };
-  }
-  if (floor === undefined) {
-    const [page, memories] = await Promise.all([
-      withSimilarity(ports.memories.search, namespaceKey, ranked, queries),
-      read(ranked),
-    ]);
-    return { page, memories };
-  }
-  // minSimilarity applies also to memories that only the keyword retriever found.
-  const similar = await withSimilarity(ports.memories.search, namespaceKey, ranked, queries);
-  const page = similar
-    .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
-    .slice(0, limit);
-  return { page, memories: await read(page.map((one) => one.ranked)) };
-}
-
-interface Similar {
-  readonly ranked: Ranked;
-  readonly similarity?: number;
-  readonly redundancy?: number;
-}
-
-/** Adds the similarity of memories that only the keyword retriever found. */
-async function withSimilarity(
-  search: CandidateSearch,
-  namespaceKey: NamespaceKey,
-  ranked: readonly Ranked[],
-  { vector: query, model }: Pick<RetrieverQueries, "vector" | "model">,
-): Promise<Similar[]> {
-  if (query === undefined) return ranked.map((one) => ({ ranked: one }));
-  const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);
-  const ids = missing.map(({ id }) => id);
-  const vectors = ids.length === 0 ? [] : await search.vectors(namespaceKey, ids, model);
-  const computed = new Map(
-    ids.flatMap((id, index) => {
-      const vector = vectors[index];
-      return vector === undefined ? [] : [[id, clampSimilarity(dot(query, vector))] as const];
-    }),
-  );
-  return ranked.map((one) => {
-    const similarity = one.candidate.similarity ?? computed.get(one.candidate.id);
-    return { ranked: one, ...(similarity === undefined ? {} : { similarity }) };
-  });
 }

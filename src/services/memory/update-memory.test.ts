@@ -57,6 +57,8 @@ async function correct(vectors: () => Promise<Float32Array[]>): Promise<Replacem
       embeddingWaitMs: 1000,
       clock: { now: () => NOW },
       work: unboundedWork,
+      writeGuards: () => ({ secrets: "FLAG", recallLoopMs: 0 }),
+      metrics: { writeGuard: () => undefined },
     },
     { namespace: "", id: "m", etag: "", patch: { ...STORED, importance: 0.9 }, fields: ["importance"] },
     {

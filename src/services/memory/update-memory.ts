@@ -1,20 +1,25 @@
 import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
+import type { ChangeKind } from "../../domain/memory/changes.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
-import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
+import { indexedText, type Memory, type MemoryState, type StoredMemory } from "../../domain/memory/memory.ts";
 import { notActive, refuseOtherSupersedes } from "../../domain/memory/supersession.ts";
 import { draftOf, type MutableField, withFields } from "../../domain/memory/update.ts";
+import { BOTH_FIELDS, type WriteGuardSettings } from "../../domain/memory/write-guard.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { CandidateSearch } from "../../ports/memory/search.ts";
 import type { MemoryWriter } from "../../ports/memory/writer.ts";
+import type { WriteGuardMetrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { updateCurrent } from "../update-current.ts";
 import { prepareMemory } from "./prepare-memory.ts";
+import { SecretsGuard } from "./secrets-guard.ts";
 
 export interface UpdateMemoryInput {
   readonly namespace: string;
@@ -38,26 +43,40 @@ export type ReplaceMemoryPorts = WriteEmbedder & {
 
 /**
  * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
- * retries after a concurrent update. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
+ * retries after a concurrent update. A new text or new metadata with a secret may be redacted, or make the memory QUARANTINED
+ * (see write-guard.ts). Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE, ETAG_MISMATCH or SECRET_REFUSED.
  */
 export async function updateMemory(
-  ports: ReplaceMemoryPorts,
+  ports: ReplaceMemoryPorts & {
+    readonly writeGuards: Reloadable<WriteGuardSettings>;
+    readonly metrics: WriteGuardMetrics;
+  },
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
-  return replaceMemory(ports, { rpc: "UpdateMemory", ...input }, context, async (current, now) => {
-    const refusal = notActive(current);
-    if (refusal !== undefined) throw refusal;
-    refuseOtherSupersedes(current, input.patch);
-    const draft = withFields(draftOf(current), input.fields, input.patch);
-    checkDraft(draft, "memory", now);
-    return draft;
-  });
+  const guard = new SecretsGuard(ports.writeGuards().secrets, ports.metrics);
+  const changed = BOTH_FIELDS.filter((field) => input.fields.includes(field));
+  const request = { ...input, patch: guard.recorded(input.patch) };
+  return replaceMemory(
+    ports,
+    { rpc: "UpdateMemory", change: "UPDATED", ...request },
+    context,
+    async (current, now) => {
+      const refusal = notActive(current);
+      if (refusal !== undefined) throw refusal;
+      refuseOtherSupersedes(current, input.patch);
+      const requested = withFields(draftOf(current), input.fields, input.patch);
+      checkDraft(requested, "memory", now);
+      const draft = guard.check(requested, "memory", changed);
+      return { draft, state: guard.stateOf(draft), supersededBy: current.supersededBy };
+    },
+  );
 }
 
-/** A request for a new version of a memory. All but `rpc` and `requestId` tells whether a retry is the same request. */
+/** A request for a new version of a memory. All but the first two and `requestId` tells whether a retry is the same request. */
 interface ReplaceMemoryInput {
   readonly rpc: string;
+  readonly change: ChangeKind;
   readonly namespace: string;
   readonly id: string;
   /** Empty: any. */
@@ -65,8 +84,15 @@ interface ReplaceMemoryInput {
   readonly requestId?: string;
 }
 
+/** The content of a new version. */
+interface NextVersion {
+  readonly draft: MemoryDraft;
+  readonly state: MemoryState;
+  readonly supersededBy: string;
+}
+
 /**
- * Replaces a memory with an ACTIVE version of the content that `next` gives for the current version, or throws. With an etag it
+ * Replaces a memory with the version that `next` gives for the current version, or throws. With an etag it
  * replaces only that version; without one the current version, again after a concurrent change. A retry of a request that
  * succeeded resolves with the memory as it is, also when `next` would throw now. Rejects with MEMORY_NOT_FOUND or
  * ETAG_MISMATCH.
@@ -75,18 +101,18 @@ export async function replaceMemory(
   ports: ReplaceMemoryPorts,
   input: ReplaceMemoryInput,
   context: CallContext,
-  next: (current: StoredMemory, now: number) => Promise<MemoryDraft>,
+  next: (current: StoredMemory, now: number) => Promise<NextVersion>,
 ): Promise<StoredMemory> {
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const { rpc, requestId, ...body } = input;
+  const { rpc, change, requestId, ...body } = input;
   return updateCurrent(input.etag, async () => {
     const now = ports.clock.now();
     const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
     if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
     const request = idempotentRequest(context, rpc, requestId, body, now);
-    let draft: MemoryDraft;
+    let version: NextVersion;
     try {
-      draft = await next(current, now);
+      version = await next(current, now);
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
@@ -94,20 +120,20 @@ export async function replaceMemory(
       if (replay !== undefined) return replay;
       throw refusal;
     }
-    const embedding = await embeddingFor(ports, namespaceKey, current, draft, context.signal);
+    const embedding = await embeddingFor(ports, namespaceKey, current, version.draft, context.signal);
     const origin = {
       id: current.id,
       createTime: current.createTime,
       // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
-      state: "ACTIVE" as const,
-      supersededBy: "",
+      state: version.state,
+      supersededBy: version.supersededBy,
     };
     const { deadline, signal } = context;
     return ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {
-      const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
+      const replacement = prepareMemory(version.draft, origin, ports.embedder, embedding);
       const expected = input.etag === "" ? current.etag : input.etag;
-      const options = { now, ...(request === undefined ? {} : { request }) };
+      const options = { now, change, ...(request === undefined ? {} : { request }) };
       return ports.memories.writer.replace(namespaceKey, expected, replacement, options);
     });
   });

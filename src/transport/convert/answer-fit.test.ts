@@ -109,14 +109,21 @@ describe("the number of items that fit into a response", () => {
     fc.assert(property, RUNS);
   });
 
-  it("of SearchMemories, explained or not, with its plan", () => {
+  it("of SearchMemories, explained or not, with its plan and neighbours", () => {
     const property = fc.property(
-      fc.array(fc.record({ memory: storedMemories, matchedTerms: fc.array(fc.string()) }), { maxLength: 8 }),
+      fc.array(
+        fc.record({
+          memory: storedMemories,
+          matchedTerms: fc.array(fc.string()),
+          neighbors: fc.array(storedMemories, { maxLength: 2 }),
+        }),
+        { maxLength: 8 },
+      ),
       fc.boolean(),
       fc.constantFrom([] as const, ["VECTOR"] as const),
       share,
       (results, explain, degraded, maxShare) => {
-        const found = results.map(({ memory, matchedTerms }): FoundMemory => {
+        const found = results.map(({ memory, matchedTerms, neighbors }): FoundMemory => {
           const [ranked] = rank([{ id: memory.id, time: 0, importance: 0, similarity: 0.5, bm25: 1 }], {
             mode: "HYBRID",
             recencyWeight: 0,
@@ -124,7 +131,7 @@ describe("the number of items that fit into a response", () => {
             now: 0,
           });
           if (ranked === undefined) throw new Error("nothing is ranked");
-          return { memory, ranked, similarity: 0.5, matchedTerms };
+          return { memory, ranked, similarity: 0.5, matchedTerms, neighbors, retentionScore: 0.5 };
         });
         const plan = { terms: ["a".repeat(500)], commonTerms: [], walked: true, rounds: 1 };
         expectFitted(
@@ -136,7 +143,14 @@ describe("the number of items that fit into a response", () => {
           }),
           found.length,
           maxShare,
-          (maxBytes) => fittingResults({ found, degraded, plan }, { namespace, maxBytes, explain }),
+          (maxBytes) => {
+            const fitted = fittingResults({ found, degraded, plan }, { namespace, maxBytes, explain });
+            if (fitted > 0) return fitted;
+            const isAlone = found[0]?.neighbors?.length ?? 0;
+            // The first one fits only without its neighbours.
+            if (found.length > 0) expect(isAlone).toBeGreaterThan(0);
+            return Math.min(1, found.length);
+          },
         );
       },
     );

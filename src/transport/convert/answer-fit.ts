@@ -6,7 +6,7 @@ import {
   ListMemoryRevisionsResponse_RevisionSchema as RevisionSchema,
   SearchMemoriesResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
-import { countFitting } from "../../domain/answer-size.ts";
+import { countFitting, type SizedAnswer } from "../../domain/answer-size.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { MemoryRevision } from "../../domain/memory/revision.ts";
@@ -46,8 +46,10 @@ function entryFieldBytes(entry: CacheEntry, namespace: string): number {
 }
 
 function resultFieldBytes(one: FoundMemory, namespace: string, explain: boolean): number {
-  const { memory: _, ...rest } = searchResult(one, namespace, explain);
-  return withHead(bytesOf(ResultSchema, rest) + memoryFieldBytes(one.memory, namespace));
+  const { memory, neighbors = [] } = one;
+  const { memory: _memory, neighbors: _neighbors, ...rest } = searchResult(one, namespace, explain);
+  const bytes = [memory, ...neighbors].reduce((sum, each) => sum + memoryFieldBytes(each, namespace), 0);
+  return withHead(bytesOf(ResultSchema, { ...rest, neighbors: [] }) + bytes);
 }
 
 /** Bytes of a repeated string field with a field number below 16. */
@@ -120,7 +122,10 @@ export function fittingEntries(
   );
 }
 
-/** How many of the first found memories fit into the response of a search. */
+/**
+ * How many of the first found memories fit into the response of a search, with their neighbours. One at least, unless it has
+ * neighbours and takes too much with them: then 0.
+ */
 export function fittingResults(
   output: Omit<SearchMemoriesOutput, "truncated">,
   { namespace, maxBytes, explain }: Room & { readonly explain: boolean },
@@ -133,14 +138,18 @@ export function fittingResults(
       : bytesOf(SearchMemoriesResponseSchema, details);
   const maxTermsBytes = (matchedTerms: readonly string[]): number =>
     explain ? maxTextsBytes(matchedTerms) : 0;
-  return countFitting<FoundMemory>(
-    {
-      items: found,
-      atMost: ({ memory, matchedTerms }) =>
-        RESULT_BYTES + maxMemoryBytes(memory, namespace) + maxTermsBytes(matchedTerms),
-      bytesOf: (one) => resultFieldBytes(one, namespace, explain),
-      beside: (fitted) => detailsBytes + (fitted < found.length ? FLAG_BYTES : 0),
-    },
-    maxBytes,
-  );
+  const answer: SizedAnswer<FoundMemory> = {
+    items: found,
+    atMost: ({ memory, matchedTerms, neighbors = [] }) =>
+      RESULT_BYTES +
+      [memory, ...neighbors].reduce((sum, one) => sum + maxMemoryBytes(one, namespace), 0) +
+      maxTermsBytes(matchedTerms),
+    bytesOf: (one) => resultFieldBytes(one, namespace, explain),
+    beside: (fitted) => detailsBytes + (fitted < found.length ? FLAG_BYTES : 0),
+  };
+  const count = countFitting(answer, maxBytes);
+  const [first] = found;
+  const hasNeighbors = (first?.neighbors ?? []).length > 0;
+  if (count > 1 || first === undefined || !hasNeighbors) return count;
+  return answer.bytesOf(first) + answer.beside(1) <= maxBytes ? 1 : 0;
 }

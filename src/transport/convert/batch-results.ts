@@ -13,8 +13,8 @@ import { fromStoredMemory } from "./memory.ts";
 
 /** A status takes less than 8 KiB (see status.ts); the rest is a flag, tags and lengths. */
 const REFUSED_BYTES = 8 * 1024;
-/** Tags and lengths around a memory, a flag, and the names of all fields in which a duplicate may differ. */
-const RESULT_BYTES = 128;
+/** Tags and lengths around a memory, two flags, and the names of all fields in which a duplicate may differ. */
+const RESULT_BYTES = 192;
 
 interface Omission {
   /** Field names of Memory. */
@@ -80,18 +80,20 @@ function hasRoom(
 
 function resultBytes(outcome: CreateOutcome, namespace: string): number {
   if (outcome.kind === "refused") return fieldBytes(ResultSchema, batchResult(outcome, namespace));
-  const { duplicate, differs } = ofDuplicate(outcome);
-  return withHead(memoryFieldBytes(outcome.memory, namespace) + (duplicate ? 2 : 0) + textsBytes(differs));
+  const { duplicate, differs, recallLoop } = ofDuplicate(outcome);
+  const flags = [duplicate, recallLoop].filter(Boolean).length;
+  return withHead(memoryFieldBytes(outcome.memory, namespace) + 2 * flags + textsBytes(differs));
 }
 
 /** The fields of a response about a duplicate. */
 export function ofDuplicate(outcome: CreateOutcome): {
   readonly duplicate: boolean;
   readonly differs: string[];
+  readonly recallLoop: boolean;
 } {
   return outcome.kind === "duplicate"
-    ? { duplicate: true, differs: [...outcome.differs] }
-    : { duplicate: false, differs: [] };
+    ? { duplicate: true, differs: [...outcome.differs], recallLoop: outcome.recallLoop ?? false }
+    : { duplicate: false, differs: [], recallLoop: false };
 }
 
 function batchResult(outcome: CreateOutcome, namespace: string): MessageInitShape<typeof ResultSchema> {

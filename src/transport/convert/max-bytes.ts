@@ -40,6 +40,7 @@ export function maxMemoryBytes(
     maxTextsBytes(memory.tags) +
     maxTextsBytes(memory.sourceIds) +
     (memory.supersedes === undefined ? 0 : maxTextsBytes(memory.supersedes)) +
+    (memory.flags === undefined ? 0 : maxTextsBytes(memory.flags)) +
     objectMostBytes(memory.metadata)
   );
 }

@@ -1,4 +1,5 @@
 import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type ListMemoryRevisionsResponse_RevisionSchema,
   Memory_Embedding_State,
@@ -80,6 +81,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     supersededBy: memory.supersededBy,
     sessionPosition: memory.sessionPosition,
     ...defined({
+      flags: nonEmptyList(memory.flags),
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
     }),
@@ -122,6 +124,7 @@ export function exportedMemory(memory: RevisedMemory): MemoryFields {
     sourceIds: [...memory.sourceIds],
     etag: memory.etag,
     supersedes: [...(memory.supersedes ?? [])],
+    flags: [...(memory.flags ?? [])],
     ...defined({
       metadata: nonEmptyObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),
@@ -202,6 +205,11 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
       pinned: filter.pinned,
     }),
   };
+}
+
+/** The filter of a read as of a time; without one, as of now. Any time may be asked for, also one to come. */
+export function toFilterAsOf(filter: ProtoFilter | undefined, asOf: Timestamp | undefined): MemoryFilter {
+  return { ...toFilter(filter), ...defined({ asOf: toMs(asOf, "as_of") }) };
 }
 
 /** Throws REQUEST_INVALID for an empty condition. */

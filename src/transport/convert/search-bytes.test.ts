@@ -35,11 +35,15 @@ describe("encodeSearch", () => {
             access,
             score: share,
             similarity: fc.option(share, { nil: undefined }),
+            neighbors: fc.option(fc.array(fc.nat(), { maxLength: 3 }), { nil: undefined }),
           }),
         ),
         (results) => {
-          const found = results.map(({ seed, access: used, score, similarity }, at): FoundMemory => {
+          const found = results.map(({ seed, access: used, score, similarity, ...one }, at): FoundMemory => {
             const memory = randomMemory(seededRandom(seed), `m${at}`);
+            const neighbors = one.neighbors?.map((other) =>
+              withAccess(randomMemory(seededRandom(other), `n${other}`), used),
+            );
             const [ranked] = rank([{ id: memory.id, time: 0, importance: 0 }], {
               mode: "HYBRID",
               recencyWeight: 0,
@@ -51,13 +55,15 @@ describe("encodeSearch", () => {
               memory: withAccess(memory, used),
               ranked: { ...ranked, score },
               matchedTerms: [],
-              ...defined({ similarity }),
+              retentionScore: 0.5,
+              ...defined({ similarity, neighbors }),
             };
           });
           const message = create(SearchMemoriesResponseSchema, {
-            results: found.map(({ memory, ranked: { score }, similarity }) => ({
+            results: found.map(({ memory, ranked: { score }, similarity, neighbors = [] }) => ({
               memory: fromStoredMemory(memory, "n"),
               score,
+              neighbors: neighbors.map((one) => fromStoredMemory(one, "n")),
               ...defined({ similarity }),
             })),
           });
@@ -82,6 +88,7 @@ describe("encodeSearch", () => {
       "similarity",
       // Only on request, and then encoded by the library.
       "explanation",
+      "neighbors",
     ]);
     expect(SearchMemoriesResponseSchema.fields.map(({ name }) => name)).toEqual([
       "results",

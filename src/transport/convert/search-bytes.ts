@@ -12,7 +12,7 @@ import { Encoded } from "../handler.ts";
 import { EncodedMemories } from "./encoded-memories.ts";
 
 const RESULTS = SearchMemoriesResponseSchema.field.results.number;
-const { memory: MEMORY, score: SCORE, similarity: SIMILARITY } = ResultSchema.field;
+const { memory: MEMORY, score: SCORE, similarity: SIMILARITY, neighbors: NEIGHBORS } = ResultSchema.field;
 const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySchema.field;
 
 /**
@@ -22,28 +22,30 @@ const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySc
  */
 export function encodeSearch(found: readonly FoundMemory[], namespace: string): Encoded {
   const writer = new BinaryWriter();
-  for (const { memory, ranked, similarity } of found) {
+  for (const { memory, ranked, similarity, neighbors = [] } of found) {
     writer.tag(RESULTS, WireType.LengthDelimited).fork();
-    writer.tag(MEMORY.number, WireType.LengthDelimited).fork();
-    writeMemory(writer, memory, namespace);
-    writer.join();
+    writeMemory(writer, MEMORY.number, memory, namespace);
     writer.tag(SCORE.number, WireType.Bit32).float(ranked.score);
     if (similarity !== undefined) writer.tag(SIMILARITY.number, WireType.Bit32).float(similarity);
+    for (const one of neighbors) writeMemory(writer, NEIGHBORS.number, one, namespace);
     writer.join();
   }
   const bytes = writer.finish();
   return new Encoded(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }
 
-function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: string): void {
+function writeMemory(writer: BinaryWriter, field: number, memory: StoredMemory, namespace: string): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
   writer.raw(ENCODED.of(memory, namespace));
-  if (memory.access === undefined) return;
-  const { accessCount, lastAccessTime } = memory.access;
-  writer
-    .tag(ACCESS_COUNT.number, WireType.Varint)
-    .int64(accessCount)
-    .tag(LAST_ACCESS_TIME.number, WireType.LengthDelimited)
-    .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
+  if (memory.access !== undefined) {
+    const { accessCount, lastAccessTime } = memory.access;
+    writer
+      .tag(ACCESS_COUNT.number, WireType.Varint)
+      .int64(accessCount)
+      .tag(LAST_ACCESS_TIME.number, WireType.LengthDelimited)
+      .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
+  }
+  writer.join();
 }
 
 const ENCODED = new EncodedMemories();

@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Limits, Listen } from "../../config/config.ts";
-import { type Reason, RecollectError } from "../../domain/errors.ts";
+import { type Reason, serverStopping } from "../../domain/errors.ts";
 import type { Tls } from "../../ports/tls.ts";
 import { BindError } from "../bind-error.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
@@ -50,9 +50,6 @@ export interface GrpcServerOptions {
 
 /** The path in metrics and logs for calls of unknown paths, whose number is unbounded. */
 const UNKNOWN = "/unknown";
-
-/** RetryInfo of streams that a stop ends: time enough for a client to find another server. */
-const RETRY_AFTER_STOP_MS = 1000;
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { limits, listen, services } = options;
@@ -149,11 +146,7 @@ function stop(
       resolve();
     });
     connections.cutBeginning();
-    stopping.abort(
-      new RecollectError("SERVER_STOPPING", "the server is stopping", {
-        retryAfterMs: RETRY_AFTER_STOP_MS,
-      }),
-    );
+    stopping.abort(serverStopping());
     if (deadline.aborted) force();
   });
 }

@@ -2,6 +2,7 @@ import { RecollectError } from "../../domain/errors.ts";
 import { type Allocation, FairShare } from "../../domain/load/fair-share.ts";
 import type { RpcInstruments } from "../../telemetry/instruments.ts";
 import type { Call, Middleware } from "../pipeline.ts";
+import { isWatch } from "./watches.ts";
 
 /** RetryInfo: many calls end within a second. */
 const RETRY_AFTER_MS = 1000;
@@ -9,7 +10,10 @@ const RETRY_AFTER_MS = 1000;
 /** Maximum number of running calls in the whole process, on both servers together. */
 export interface AdmissionLimits {
   readonly maxConcurrentCalls: number;
-  /** Calls that stream in either direction. They have a limit of their own because they may stay open without end. */
+  /**
+   * Calls that stream in either direction, but for watches. They have a limit of their own because they may stay open without
+   * end.
+   */
   readonly maxOpenStreams: number;
 }
 
@@ -23,14 +27,17 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
   const open = new Set<Allocation>();
   const calls = { places: new FairShare(limits.maxConcurrentCalls), limit: limits.maxConcurrentCalls };
   const streams = { places: new FairShare(limits.maxOpenStreams, () => open), limit: limits.maxOpenStreams };
+  const allocate = (call: Call): void => {
+    const { places, limit } = call.cut === undefined ? calls : streams;
+    const place = placeOf(call, places, limit);
+    if (!places.allocate(place, 1)) throw tooManyCalls(call, limit);
+    call.place = place;
+    if (call.cut !== undefined) open.add(place);
+  };
   return {
     name: "admission",
     begin: (call) => {
-      const { places, limit } = call.cut === undefined ? calls : streams;
-      const place = placeOf(call, places, limit);
-      if (!places.allocate(place, 1)) throw tooManyCalls(call, limit);
-      call.place = place;
-      if (call.cut !== undefined) open.add(place);
+      if (!isWatch(call.method)) allocate(call);
       instruments.callsInFlight(1);
     },
     end: (call) => {

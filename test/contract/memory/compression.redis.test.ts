@@ -10,6 +10,7 @@ import { connectTo } from "../../support/redis/client.ts";
 import { describeSharedRedis } from "../../support/redis/run.ts";
 import { LONG_RUN } from "../../support/scale.ts";
 import { cacheStoreContract } from "../cache/cache-store.ts";
+import { compactionStoreContract } from "../compaction/compaction-store.ts";
 import { MAX_REVISIONS, type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 import { memoriesContract } from "./memories.ts";
 
@@ -20,6 +21,7 @@ const SCOPE = { tenant: "t", namespace: "n" };
 await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
   // Everything that gets shorter by it.
   cacheStoreContract("redis, compressed", () => open(({ cache }) => cache));
+  compactionStoreContract("redis, compressed", () => open((backend) => backend));
   // The same tests as without it, in which little reads a record: make test has those below.
   if (LONG_RUN) memoriesContract("redis, compressed", () => open(({ memories }) => memories));
 

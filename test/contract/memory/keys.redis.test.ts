@@ -59,12 +59,13 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const ending: string[] = [];
       const beginning = `${partition.memories}${namespaceId}:`;
       for (const name of await keysLeft(beginning)) {
-        const [tok, terms, dup, expire] = (await ask(
+        const [tok, terms, dup, sameText, expire] = (await ask(
           "HMGET",
           name,
           "tok",
           "terms",
           "dup",
+          "text",
           "expire",
         )) as string[];
         const words = terms === "" ? [] : (terms ?? "").split(" ");
@@ -72,7 +73,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
         counters.terms += words.length;
         for (const term of new Set(words)) frequencies[term] = (frequencies[term] ?? 0) + 1;
         for (const token of (tok ?? "").split(",").filter(isCounted)) sizes[token] = (sizes[token] ?? 0) + 1;
-        if (dup !== null && dup !== undefined) duplicates.push(dup);
+        if (dup !== null && dup !== undefined) {
+          duplicates.push(dup, `${sameText}${dup.slice(dup.indexOf(":"))}`);
+        }
         if (expire !== null && expire !== undefined)
           ending.push(`${namespaceId}/${name.slice(beginning.length)}`);
       }
@@ -138,7 +141,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
       await stores.memories.purge.run(scope, EVERY_STATE, { now: NOW });
       await stores.sweeper.sweepExpired(sandbox.keys.partition(0), NOW + 1000);
       const namespace = await namespaceOf();
-      expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual([namespace.lastPositions]);
+      const left = [namespace.changeFeed, namespace.lastPositions];
+      expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual(left);
       expect(await keysLeft("waiting")).toEqual([]);
       expect(await keysLeft("ending")).toEqual([]);
     });
@@ -180,13 +184,10 @@ describe.skipIf(url === "")("memories in Redis", () => {
         });
         await stores.memories.writer.create(one, items.slice(200), { now: NOW });
         await stores.cache.put(one, cacheEntry(), { now: NOW, maxEntries: 10 });
-        const { onDuplicate: _, ...next } = newMemory({ id: "m7", text: "next", updateTime: NOW + 1 });
-        await stores.memories.writer.replace(
-          one,
-          newMemory({ id: "m7", sessionId: "s7", expireTime: NOW + 1000 }).memory.etag,
-          next,
-          { now: NOW },
-        );
+        const replaced = { id: "m7", sessionId: "s7", expireTime: NOW + 1000 };
+        const { onDuplicate: _, ...next } = newMemory({ ...replaced, text: "next", updateTime: NOW + 1 });
+        const { etag } = newMemory(replaced).memory;
+        await stores.memories.writer.replace(one, etag, next, { now: NOW });
         // Written down when that process ends.
         await using counting = await sandbox.open();
         counting.memories.accessCounts.add(one, ["m1"], NOW);

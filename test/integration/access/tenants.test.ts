@@ -5,6 +5,8 @@ import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { ROLES } from "../../../src/domain/access/tenancy.ts";
+import { sealFeedToken } from "../../../src/domain/memory/changes.ts";
+import { canonicalJson } from "../../../src/lib/json.ts";
 import { testKey } from "../../support/api-keys.ts";
 import { callMethod, type Transports, transportsOf } from "../../support/call-method.ts";
 import { refusalOf, toRefusal } from "../../support/errors.ts";
@@ -51,6 +53,10 @@ const counts = (requests: Sample["requests"]): Sample => ({ requests, does: "cou
 const differs = (requests: Sample["requests"]): Sample => ({ requests, does: "differs" });
 const changes = (requests: Sample["requests"]): Sample => ({ requests, does: "changes" });
 
+/** The token of a watch that begins with the first change. */
+const beginningOf = (tenant: string, namespace: string): string =>
+  sealFeedToken({ incarnation: "", sequence: 0, digest: "" }, canonicalJson(["watch", tenant, namespace]));
+
 /** A call of each served method, which both tenants make with equal requests. */
 const SAMPLES: Readonly<Record<string, Sample>> = {
   CreateMemory: changes(({ tenant, namespace }) => [
@@ -78,6 +84,9 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     { namespace, sequence: 1, memories: [{ id: "imported", text: `imported by ${tenant}`, sessionId: "s" }] },
   ]),
   ExportMemories: shows(({ namespace }) => [{ namespace }]),
+  WatchMemories: shows(({ tenant, namespace }) => [
+    { namespace, resumeToken: beginningOf(tenant, namespace) },
+  ]),
   ListNamespaces: shows(() => [{ pageSize: 1000 }]),
   GetNamespaceStats: counts(({ namespace }) => [{ namespace }]),
   DeleteNamespace: changes(({ namespace }) => [{ namespace, force: true, requestId: "same" }]),
@@ -113,7 +122,11 @@ describe("two tenants with the same names", () => {
   let app: TestApp;
   let transports: Transports;
   beforeAll(async () => {
-    app = await startApp({ apiKeys: Object.values(KEYS) });
+    app = await startApp({
+      apiKeys: Object.values(KEYS),
+      // Watches are silent as soon as they have given what there is.
+      overrides: { watchSleep: async () => undefined },
+    });
     transports = transportsOf(app);
   });
   afterAll(async () => {

@@ -16,6 +16,7 @@ export type Shown = JsonValue;
 /** A memory that a search may return, with its scores. */
 export interface Scored {
   readonly memory: Shown;
+  readonly neighbors: readonly Shown[];
   readonly id: string;
   readonly score: number;
   readonly similarity?: number;

@@ -54,6 +54,7 @@ function expectRanking(
   for (const one of found) {
     const known = byId.get(one.id);
     expect(asJson(one.memory)).toEqual(asJson(known?.memory));
+    expect(asJson(one.neighbors)).toEqual(asJson(known?.neighbors));
     if (known?.similarity === undefined) expect(one.similarity).toBeUndefined();
     else expect(one.similarity).toBeCloseTo(known.similarity, 5);
     expect(one.bm25 === undefined).toBe(known?.bm25 === undefined);

@@ -22,6 +22,7 @@ import {
   type UpdateCachePolicyResponse,
 } from "#gen/recollect/v1/cache_pb.js";
 import {
+  WatchMemoriesResponse_Change as Change,
   Memory_Kind as Kind,
   type Memory,
   type MemoryFilterSchema,
@@ -33,12 +34,13 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import type { GuardStrictness } from "../../../src/domain/cache/guard-strictness.ts";
 import { cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
+import { type MemoryChange, sealFeedToken } from "../../../src/domain/memory/changes.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
-import type { Json, JsonObject } from "../../../src/lib/json.ts";
+import { canonicalJson, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
 import type { Answer, ImportStep, Shown } from "./answers.ts";
-import { type Call, cacheScopeOf } from "./naive-service.ts";
+import { type Call, cacheScopeOf, shownChanges } from "./naive-service.ts";
 import type { CacheScopeChoice, Draft, DraftField, ImportedDraft, OperationInput } from "./operations.ts";
 
 type Clients = Pick<TestApp, "memory" | "cache">;
@@ -112,6 +114,8 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
     }
     case "import":
       return plain(await importAll(memory, namespace, input.messages));
+    case "changes":
+      return plain(await changesOf(memory, namespace));
     case "access":
       throw new Error("no RPC counts accesses by themselves");
     case "export":
@@ -126,13 +130,15 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
       const filter = filterInit(input.filter);
       return plain(
         await pagesOf(async (pageToken) => {
-          const page = await memory.listMemories({ namespace, filter, pageSize: input.pageSize, pageToken });
+          const { pageSize } = input;
+          const request = { namespace, filter, pageSize, pageToken, ...asOfInit(input.filter) };
+          const page = await memory.listMemories(request);
           return [page.memories.map(shown), page.nextPageToken];
         }),
       );
     }
     case "search": {
-      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = input;
+      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight, neighbors } = input;
       const { results } = await memory.searchMemories({
         namespace,
         query: {
@@ -143,13 +149,16 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         limit,
         recencyWeight,
         importanceWeight,
+        neighbors,
+        ...asOfInit(filter),
         explain: true,
         ...(minSimilarity === undefined ? {} : { minSimilarity }),
       });
       return {
         kind: "search",
-        found: results.map(({ memory: found, score, similarity, explanation }) => ({
+        found: results.map(({ memory: found, score, similarity, explanation, neighbors: beside }) => ({
           memory: shown(found),
+          neighbors: beside.map(shown),
           id: found?.id ?? "",
           score,
           ...(similarity === undefined ? {} : { similarity }),
@@ -304,6 +313,28 @@ async function importAll(
   return steps;
 }
 
+/** Everything that a watch from the beginning of the feed gives, until there is silence. */
+async function changesOf(memory: Clients["memory"], namespace: string): Promise<readonly string[]> {
+  const beginning = { incarnation: "", sequence: 0, digest: "" };
+  const resumeToken = sealFeedToken(beginning, canonicalJson(["watch", GRPC_TENANT, namespace]));
+  const changes: Omit<MemoryChange, "sequence">[] = [];
+  let tokensAlone = 0;
+  for await (const one of memory.watchMemories({ namespace, resumeToken })) {
+    if (one.change === Change.UNSPECIFIED) tokensAlone += 1;
+    else {
+      const kind = Change[one.change] as MemoryChange["kind"];
+      changes.push({ kind, memoryId: one.memory?.id ?? "", time: timestampMs(one.changeTime ?? required()) });
+    }
+    // The first comes before the changes, the next after them.
+    if (tokensAlone === 2) break;
+  }
+  return shownChanges(changes);
+}
+
+function required(): never {
+  throw new TypeError("a change without a time");
+}
+
 /** Exports with one interruption after a page, and resumes after the last received memory. */
 async function exportAll(
   memory: Clients["memory"],
@@ -348,9 +379,14 @@ export async function currentEtag(clients: Clients, input: OperationInput): Prom
 /** The answer for a stored memory, or for its duplicate. */
 function steps(
   memory: Memory | undefined,
-  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
+  {
+    duplicate,
+    differs,
+    recallLoop,
+  }: { readonly duplicate: boolean; readonly differs: readonly string[]; readonly recallLoop: boolean },
 ): object {
-  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
+  if (!duplicate) return { created: shown(memory), ...(recallLoop ? { recallLoop } : {}) };
+  return { duplicate: shown(memory), differs, ...(recallLoop ? { recallLoop } : {}) };
 }
 
 function shown(memory: Memory | undefined): Shown {
@@ -411,6 +447,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata,
     eventTime,
     validFrom,
+    validUntil,
     ttlMs,
     expireTime,
     state: _,
@@ -428,6 +465,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     metadata: metadata as ProtoJsonObject,
     ...time("eventTime", eventTime),
     ...time("validFrom", validFrom),
+    ...time("validUntil", validUntil),
     ...(ttlMs === undefined ? {} : { expiration: { case: "ttl", value: durationFromMs(ttlMs) } }),
     ...(expireTime === undefined
       ? {}
@@ -462,6 +500,7 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     createTime,
     eventTime,
     lastAccessTime,
+    asOf: _beside,
     ...same
   } = filter;
   const lists = { tagsAny, tagsAll, tagsNone };
@@ -480,6 +519,10 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     ...range("lastAccessTime", lastAccessTime),
     ...(metadata === undefined ? {} : { metadata: objectOf(metadata) as ProtoJsonObject }),
   };
+}
+
+function asOfInit({ asOf }: MemoryFilter) {
+  return asOf === undefined ? {} : { asOf: timestampFromMs(asOf) };
 }
 
 /** The object that has exactly these scalars; see metadataTokens. */

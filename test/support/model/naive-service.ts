@@ -23,6 +23,7 @@ import {
   revisionNotFound,
 } from "../../../src/domain/errors.ts";
 import { bm25 } from "../../../src/domain/memory/bm25.ts";
+import { changesLost, type FeedPosition, type MemoryChange } from "../../../src/domain/memory/changes.ts";
 import { EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import {
   defaultOnDuplicate,
@@ -33,9 +34,13 @@ import {
   type Memory,
   recordOf,
   type StoredMemory,
+  textKey,
 } from "../../../src/domain/memory/memory.ts";
+import { neighborFilter } from "../../../src/domain/memory/neighbors.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
+import { recalledSince } from "../../../src/domain/memory/recall-loop.ts";
 import { type RevisedMemory, revisedMemory } from "../../../src/domain/memory/revision.ts";
+import { guardContent } from "../../../src/domain/memory/write-guard.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";
 import type { CacheStats } from "../../../src/ports/cache/cache-store.ts";
@@ -150,7 +155,10 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         throw refusal;
       }
       const { onDuplicate: _, ...replacement } = await prepared(context, content);
-      const written = await stores.memories.writer.replace(scope, current.etag, replacement, options);
+      const written = await stores.memories.writer.replace(scope, current.etag, replacement, {
+        ...options,
+        change: "RESTORED",
+      });
       return plain(shownMemory(written, namespace));
     }
     case "revisions": {
@@ -183,6 +191,8 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       return plain("counted");
     case "export":
       return plain(await exportAll(context, scope, input));
+    case "changes":
+      return plain(await changesOf(context, scope, input.pageSize));
     case "get": {
       const found = await getAccessed(context, scope, input.ids);
       const [first] = found;
@@ -311,6 +321,40 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
     case "lookup":
       return plain(await lookup(context, scope, input.prompt, input.scope, input.options));
   }
+}
+
+async function changesOf(
+  { stores }: NaiveContext,
+  scope: NamespaceKey,
+  pageSize: number,
+): Promise<readonly string[]> {
+  const changes: MemoryChange[] = [];
+  let position: FeedPosition = { incarnation: "", sequence: 0, digest: "" };
+  for (let count = pageSize; count > 0; ) {
+    const read = await stores.memories.changes.read(scope, position, pageSize);
+    if (read.kind === "lost") throw changesLost(read.cause);
+    count = read.changes.length;
+    changes.push(...read.changes);
+    position = read.position;
+  }
+  return shownChanges(changes);
+}
+
+/**
+ * Without removals of expired memories, which come whenever a store makes them; those that were deleted at one time by a
+ * purge are in no defined order.
+ */
+export function shownChanges(changes: readonly Omit<MemoryChange, "sequence">[]): readonly string[] {
+  const shown = changes
+    .filter(({ kind }) => kind !== "EXPIRED")
+    .map(({ kind, memoryId, time }) => ({ kind, memoryId, time }));
+  for (let first = 0, end = 1; first < shown.length; first = end, end += 1) {
+    const [kind, time] = [shown[first]?.kind, shown[first]?.time];
+    while (kind === "DELETED" && shown[end]?.kind === kind && shown[end]?.time === time) end += 1;
+    const ordered = shown.slice(first, end).sort((a, b) => (a.memoryId < b.memoryId ? -1 : 1));
+    shown.splice(first, ordered.length, ...ordered);
+  }
+  return shown.map(({ kind, memoryId, time }) => `${kind} ${memoryId} ${time}`);
 }
 
 /** Number of unexpired memories and entries of a namespace: the minimum of its counts. */
@@ -499,9 +543,11 @@ async function newMemory(
     return { refusal: invalidField("on_duplicate", "must be ALLOW or unset") };
   }
   const ends = ttlMs === undefined ? expireTime : now + ttlMs;
+  const since = recalledSince(draft, onDuplicate, { now, windowMs: RECALL_LOOP_MS });
   const memory = {
     state: "ACTIVE" as const,
     ...given,
+    ...flagsOf(draft),
     ...(ends === undefined ? {} : { expireTime: ends }),
     createTime: now,
     updateTime: now,
@@ -512,7 +558,16 @@ async function newMemory(
   return {
     ...(withoutVector === true ? withoutIt : ready),
     onDuplicate: supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
+    ...(since === undefined ? {} : { recalledSince: since }),
   };
+}
+
+/** The default of the server. */
+const RECALL_LOOP_MS = 3_600_000;
+
+function flagsOf(content: Pick<Memory, "text" | "metadata">): Pick<Memory, "flags"> {
+  const { flags } = guardContent(content, "FLAG");
+  return flags.length === 0 ? {} : { flags };
 }
 
 type Content = Omit<Memory, "etag" | "sessionPosition" | "embedding">;
@@ -536,6 +591,10 @@ function corrected(
     delete changed[name];
     if (patch[field] === undefined) continue;
     changed[name] = field === "ttlMs" ? updateTime + (patch.ttlMs ?? 0) : patch[field];
+  }
+  if (fields.includes("text") || fields.includes("metadata")) {
+    delete changed["flags"];
+    Object.assign(changed, flagsOf(changed as unknown as Content));
   }
   return changed as unknown as Content;
 }
@@ -577,6 +636,7 @@ async function prepared(context: NaiveContext, content: Content): Promise<NewMem
   return {
     memory,
     duplicateKey: duplicateKey(memory),
+    textKey: textKey(memory),
     onDuplicate: "ALLOW",
     terms: termsOf(indexedText(memory)),
     vector: await embed(context, indexedText(memory)),
@@ -647,11 +707,23 @@ async function search(
   const ids = ranked.map(({ candidate }) => candidate.id);
   const memories = await stores.memories.reader.get(scope, ids, now);
   const vectors = await stores.memories.search.vectors(scope, ids);
+  const beside =
+    input.neighbors === 0
+      ? []
+      : await stores.memories.reader.neighbors(scope, ids, {
+          ...{
+            filter: neighborFilter(filter),
+            count: input.neighbors,
+            maxBytes: Number.MAX_SAFE_INTEGER,
+            now,
+          },
+        });
   const scored = ranked.map(({ candidate, score }, index): Scored => {
     const [memory, own] = [memories[index], vectors[index]];
     if (memory === undefined) throw new Error(`memory ${candidate.id} was found and is not there`);
     return {
       memory: shownMemory(memory, scope.namespace),
+      neighbors: (beside[index] ?? []).map((one) => shownMemory(one, scope.namespace)),
       id: candidate.id,
       score,
       ...(wanted === undefined || own === undefined ? {} : { similarity: dot(wanted, own) }),

@@ -31,6 +31,7 @@ export interface Draft {
   readonly sourceIds: readonly string[];
   readonly eventTime?: number;
   readonly validFrom?: number;
+  readonly validUntil?: number;
   readonly ttlMs?: number;
   /** Absolute, and so perhaps past. */
   readonly expireTime?: number;
@@ -161,6 +162,8 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
+  /** The whole change feed, this many at a time through the ports. */
+  | { readonly op: "changes"; readonly pageSize: number }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -171,6 +174,7 @@ export type OperationInput = { readonly at: OperationTarget } & (
       readonly minSimilarity?: number;
       readonly recencyWeight: number;
       readonly importanceWeight: number;
+      readonly neighbors: number;
     }
   | { readonly op: "namespaces"; readonly pageSize: number }
   | { readonly op: "namespaceStats" }
@@ -214,9 +218,19 @@ export interface Level {
 }
 
 const IDS = Array.from({ length: 16 }, (_, index) => `m${index}`);
+/** Ids of memories with a history: they are stored and changed more often. */
+const OFTEN = ["m0", "m1"];
 const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
-const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
+const OBJECTS = [
+  "green tea",
+  "Green  TEA",
+  "coffee",
+  "books about tea",
+  "🎉",
+  "the Who",
+  "with password: tea4two!",
+];
 
 const FOLDED_TEXTS = [
   "Ana lives in the Bahnhofstraße",
@@ -275,7 +289,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
   const name = fc.constantFrom(...WORDS);
   return fc
     .record({
-      id: fc.constantFrom(...IDS),
+      id: fc.constantFrom(...IDS, ...OFTEN),
       text,
       kind: fc.constantFrom("SEMANTIC" as const, ...KINDS),
       userId: fc.constantFrom("", "", "a", "A"),
@@ -289,7 +303,8 @@ function draft(level: Level): fc.Arbitrary<Draft> {
       pinned: fc.boolean(),
       sourceIds: fc.subarray(IDS, { maxLength: 2 }),
       eventTime: rarely(2, fc.constantFrom(NOW - DAY, NOW - DAY + 1, NOW, NOW + DAY)),
-      validFrom: rarely(4, fc.constantFrom(0, NOW)),
+      validFrom: rarely(4, fc.constantFrom(0, NOW, NOW + 1000)),
+      validUntil: rarely(8, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
       ttlMs: rarely(6, spans),
       expireTime: rarely(8, fc.constantFrom(NOW - DAY, NOW, NOW + 5000, NOW + 2 * DAY)),
       ...(level.ports
@@ -298,7 +313,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     })
     .map((made) => endsOnce(present(made)))
     .chain((made) =>
-      fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
+      fc.oneof({ weight: 1, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
     );
 }
 
@@ -311,7 +326,7 @@ function supersedingDraft(level: Level): fc.Arbitrary<Draft> {
 
 /** The same in everything of the duplicate key but the text, of which some are the same when they are folded. */
 function likelyDuplicate(made: Draft): fc.Arbitrary<Draft> {
-  const { eventTime: _eventTime, validFrom: _validFrom, ...given } = made;
+  const { eventTime: _eventTime, validFrom: _validFrom, validUntil: _validUntil, ...given } = made;
   const plain = { userId: "", agentId: "", sessionId: "", author: "", role: "", kind: "SEMANTIC" as const };
   return fc.constantFrom(...FOLDED_TEXTS).map((folded) => ({ ...given, ...plain, text: folded }));
 }
@@ -378,12 +393,21 @@ function operationTime(random: () => number): number {
   return NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
 }
 
-function filter(level: Level): fc.Arbitrary<MemoryFilter> {
+/** `asOf`: of a request that may ask for the past. */
+function filter(level: Level, { asOf }: { readonly asOf: boolean }): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
     const access = { accessCount: 1, lastAccessTime: operationTime(random) };
     const made = randomFilter(random, { ...randomMemory(random, "model"), access });
-    return level.ports ? made : asRequestsCarryIt(made);
+    if (level.ports) return made;
+    const { asOf: time, ...now } = asRequestsCarryIt(made);
+    return asOf && time !== undefined ? { ...now, asOf: time } : now;
   });
+  const past = seeded(
+    (random): MemoryFilter => ({
+      states: pick(random, [["ACTIVE"], ["ACTIVE"], ["SUPERSEDED"], STATES]),
+      asOf: operationTime(random),
+    }),
+  );
   // By itself, because few memories pass another condition too.
   const accessed = seeded(
     (random): MemoryFilter => ({
@@ -396,6 +420,7 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
     { weight: 1, arbitrary: fc.constant<MemoryFilter>({ states: STATES }) },
     { weight: 3, arbitrary: any },
     { weight: 1, arbitrary: accessed },
+    ...(asOf ? [{ weight: 3, arbitrary: past }] : []),
   );
 }
 
@@ -425,6 +450,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
   const oneInThree = fc.constantFrom(false, false, true);
   const etag = fc.constantFrom<Etag>("none", "none", "current", "stale");
   const id = fc.constantFrom(...IDS);
+  const often = fc.constantFrom(...OFTEN);
   const onDuplicate = fc.constantFrom<OnDuplicate>("ALLOW", "REFUSE", "RETURN_EXISTING");
   const scope = fc.record({
     model: fc.constantFrom("m1", "m1", "m2"),
@@ -466,7 +492,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       }),
     ],
     [
-      3,
+      5,
       fc.record({
         op: op("create"),
         at,
@@ -481,14 +507,25 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
       fc.record({
         op: op("update"),
         at,
-        patch: draft(level).map(({ expireTime: _, ...patch }) => patch),
+        patch: fc
+          .tuple(draft(level), fc.option(often))
+          .map(([{ expireTime: _, ...patch }, id]) => (id === null ? patch : { ...patch, id })),
         fields: fc.subarray([...DRAFT_FIELDS], { minLength: 1 }),
         etag,
         request,
       }),
     ],
     [4, fc.record({ op: op("delete"), at, id, etag, request })],
-    [2, fc.record({ op: op("purge"), at, filter: filter(level), force: oneInThree, request })],
+    [
+      2,
+      fc.record({
+        op: op("purge"),
+        at,
+        filter: filter(level, { asOf: level.ports }),
+        force: oneInThree,
+        request,
+      }),
+    ],
     [1, fc.record({ op: op("deleteNamespace"), at, force: oneInThree, request })],
     [
       2,
@@ -522,14 +559,14 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         {
           op: op("export"),
           at,
-          filter: filter(level),
+          filter: filter(level, { asOf: level.ports }),
           pageSize,
           maxBytes: fc.constantFrom(1, 2000, Number.MAX_SAFE_INTEGER),
         },
         { requiredKeys: ["op", "at", "pageSize", "maxBytes"] },
       ),
     ],
-    [4, fc.record({ op: op("list"), at, filter: filter(level), pageSize })],
+    [4, fc.record({ op: op("list"), at, filter: filter(level, { asOf: true }), pageSize })],
     [
       12,
       fc.record(
@@ -540,26 +577,31 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
             { weight: 3, arbitrary: fc.record({ text }) },
             { weight: 1, arbitrary: fc.record({ like: id }) },
           ),
-          filter: filter(level),
+          filter: filter(level, { asOf: true }),
           mode: fc.constantFrom("HYBRID" as const, "VECTOR" as const, "KEYWORD" as const),
           limit: fc.constantFrom(1, 3, 10, 100),
           minSimilarity: fc.constantFrom(-1, 0.05, 0.3).map(Math.fround),
           recencyWeight: unit,
           importanceWeight: unit,
+          neighbors: fc.constantFrom(0, 0, 1, 5),
         },
         {
-          requiredKeys: ["op", "at", "query", "filter", "mode", "limit", "recencyWeight", "importanceWeight"],
+          requiredKeys: [
+            ...(["op", "at", "query", "filter", "mode", "limit"] as const),
+            ...(["recencyWeight", "importanceWeight", "neighbors"] as const),
+          ],
         },
       ),
     ],
     [
-      6,
+      12,
       fc.record({
-        ...{ op: op("restore"), at, id, etag, request },
-        revision: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+        ...{ op: op("restore"), at, id: often, request },
+        etag: fc.constantFrom<Etag>("none", "none", "none", "none", "current", "stale"),
+        revision: fc.constantFrom(0, 1, 1, 1, 2),
       }),
     ],
-    [4, fc.record({ op: op("revisions"), at, id, pageSize })],
+    [5, fc.record({ op: op("revisions"), at, id: often, pageSize })],
     [1, fc.record({ op: op("namespaces"), at, pageSize })],
     [2, fc.record({ op: op("namespaceStats"), at })],
     [
@@ -628,6 +670,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         { requiredKeys: ["op", "at", "validateOnly", "request"] },
       ),
     ],
+    [5, fc.record({ op: op("changes"), at, pageSize })],
     [2, fc.record({ op: op("cacheStats"), at })],
     [
       3,

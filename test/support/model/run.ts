@@ -2,6 +2,7 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
+import { emptyUniverse, LONG_FEED } from "../reference/world.ts";
 import type { Answer, Expected, ImportStep } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
 import {
@@ -43,6 +44,8 @@ export interface RunCounts {
   imported: number;
   /** Memories that exports gave. */
   exported: number;
+  /** Changes that feeds gave. */
+  changes: number;
   /** Memories that were restored. */
   restored: number;
   /** Revisions that were listed. */
@@ -59,6 +62,7 @@ export function newRunCounts(): RunCounts {
     comparableRankings: 0,
     imported: 0,
     exported: 0,
+    changes: 0,
     restored: 0,
     revisions: 0,
   };
@@ -78,7 +82,7 @@ export async function runOperations(
   options: RunOptions,
   counts: RunCounts,
 ): Promise<void> {
-  const stores = referenceStores(undefined, options);
+  const stores = referenceStores(emptyUniverse(LONG_FEED), options);
   const past: Past[] = [];
   let now = NOW;
   for (const [index, operation] of operations.entries()) {
@@ -228,6 +232,7 @@ function count(counts: RunCounts, operation: Operation, expected: Expected): voi
   if (expected.kind === "plain" && Array.isArray(expected.value)) {
     if (operation.op === "import")
       counts.imported += (expected.value as readonly ImportStep[]).at(-1)?.imported ?? 0;
+    if (operation.op === "changes") counts.changes += expected.value.length;
     if (operation.op === "export") counts.exported += expected.value.length;
     if (operation.op === "revisions") counts.revisions += expected.value.flat().length;
   }

@@ -63,6 +63,14 @@ await describeSharedRedis("what must be true of all keys", ({ url }) => {
     ["an answer that is counted twice", "HINCRBY n:counters cache_bytes 1"],
     ["an order with a missing cache entry", "ZADD n:cache:order 1 gone"],
     ["a namespace without its name", "HSET namespaces default:gone ffffffffffffffff"],
+    ["a change of a missing namespace", "ZADD changed 1 ffffffffffffffff/u"],
+    ["a changed user without a number", "ZADD changed 1 NUMBER/other"],
+    ["a compaction that does not exist", "ZADD compaction:unfinished 0 gone/NUMBER"],
+    ["an end of a missing compaction", "ZADD compaction:ended 1 gone/NUMBER"],
+    ["an order with a missing compaction", "ZADD n:compaction:order 1 gone"],
+    ["a missing compaction that excludes others", "HSET n:compaction:active * gone"],
+    ["a plan without its compaction", "HSET n:compaction:groups:gone 1 {}"],
+    ["a compaction that is not listed", "HSET n:compaction:run:gone rec {}"],
     ["a key without an owner", "SET other 1"],
   ])("is not true of %s", async (_, command) => {
     using redis = connectTo(url);

@@ -11,7 +11,8 @@ import {
 } from "../../../src/adapters/redis/namespaces/keys.ts";
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import { SCORE_ORDERS } from "../../../src/domain/cache/eviction.ts";
-import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
+import { type CompactionRun, dueTimeOf, isUnderWay } from "../../../src/domain/compaction/run.ts";
+import { endedTime, type Memory, type MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 
 type Connection = ReturnType<typeof connectTo>;
@@ -47,12 +48,20 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     expectEqual(`namespaces of ${tenant}`, new Set(listed), new Set(own.map(([, name]) => name)));
   }
 
-  const expected: ExpectedIndexes = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
+  const expected: ExpectedIndexes = {
+    expiry: new Map(),
+    pending: new Set(),
+    pendingSince: new Set(),
+    unfinished: new Map(),
+    ended: new Set(),
+  };
   for (const [name, namespaceId] of namespaces) {
     const namespace = partition.namespace(namespaceId);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
     await checkMemories(redis, namespace, all, expected, expectHere);
+    await checkFeed(redis, namespace, expectHere);
     await checkCache(redis, namespace, all, expectHere);
+    await checkCompactions(redis, namespace, all, expected, expectHere);
   }
   const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
   const expiry = await scoresOf(redis, partition.memoryExpiry);
@@ -61,6 +70,17 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
   expectEqual("pending", new Set(pending), expected.pending);
   const since = [...(await scoresOf(redis, partition.pendingSince)).keys()].filter(ofLiving);
   expectEqual("pending since", new Set(since), expected.pendingSince);
+  const runOfLiving = (member: string): boolean => !deleted.has(member.split("/")[1] ?? "");
+  const unfinished = await scoresOf(redis, partition.unfinishedCompactions);
+  const livingRuns = new Map([...unfinished].filter(([member]) => runOfLiving(member)));
+  expectEqual("unfinished compactions", livingRuns, expected.unfinished);
+  const ended = [...(await scoresOf(redis, partition.endedCompactions)).keys()].filter(runOfLiving);
+  expectEqual("ended compactions", new Set(ended), expected.ended);
+  const changed = [...(await scoresOf(redis, partition.changedScopes)).keys()];
+  const counts = await scoresOf(redis, partition.changedScopeCounts);
+  expectEqual("counts of changed scopes", new Set(counts.keys()), new Set(changed));
+  for (const member of changed)
+    if (!names.has(member.split("/")[0] ?? "")) broken.push(`changes of ${member}, whose namespace is gone`);
   const attempts = Object.keys(await redis.hgetall(partition.pendingAttempts)).filter(ofLiving);
   for (const member of attempts)
     if (!expected.pending.has(member)) broken.push(`attempts of ${member}, which is not pending`);
@@ -76,6 +96,9 @@ interface ExpectedIndexes {
   readonly expiry: Map<string, number>;
   readonly pending: Set<string>;
   readonly pendingSince: Set<string>;
+  /** Compactions with the time from which any process may continue them. */
+  readonly unfinished: Map<string, number>;
+  readonly ended: Set<string>;
 }
 
 async function checkMemories(
@@ -104,15 +127,22 @@ async function checkMemories(
     );
     const text = (name: string): string => String(fields.get(name) ?? "");
     const what = `memory ${id}`;
-    const record = unpackRecord<{ id: string; etag: string; sessionId: string }>(fields.get("rec"), what);
+    const record = unpackRecord<Memory>(fields.get("rec"), what);
     const embedding = unpackRecord<MemoryEmbedding>(fields.get("emb"), what);
     expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
     const member = `${namespaceId}/${id}`;
     order.set(id, Number(text("created")));
     const packedFields = ["created", "event", "importance", "expire"].map(text).join(" ");
+    const { validFrom = "", validUntil = "" } = record;
+    const history = [endedTime(record) ?? "", validFrom, validUntil].map(String);
+    expectEqual(`${what}: history`, ["ended", "from", "until"].map(text), history);
     expectEqual(`${what}: packedFields`, text("facts"), packedFields);
     if (fields.has("expire")) expected.expiry.set(member, Number(text("expire")));
-    if (fields.has("dup")) duplicates.add(text("dup"));
+    expectEqual(`${what}: keys of duplicates and of recall loops`, fields.has("text"), fields.has("dup"));
+    if (fields.has("dup")) {
+      duplicates.add(text("dup"));
+      duplicates.add(text("text") + text("dup").slice(text("dup").indexOf(":")));
+    }
     if (record.sessionId !== "") {
       const token = tokenOf(namespaceId, "session", record.sessionId);
       const positions = sessions.get(token) ?? new Map<string, number>();
@@ -179,6 +209,35 @@ async function checkMemories(
   expectEqual("accesses", new Set(counted), new Set(accessed));
 }
 
+/** A feed has no gaps, and its newest change is that of the newest write. */
+async function checkFeed(
+  redis: Connection,
+  namespace: NamespaceRedisKeys,
+  expectEqual: Expect,
+): Promise<void> {
+  const entries = await redis.xrange(namespace.changeFeed, "-", "+");
+  const sequences = entries.map(([id]) => Number(id.split("-")[0]));
+  const [first = 0] = sequences;
+  expectEqual(
+    "sequences of changes",
+    sequences,
+    sequences.map((_, at) => first + at),
+  );
+  if (first > 0) return;
+  const alive = new Map<string, boolean>();
+  const wrong: string[] = [];
+  for (const [, [, change = ""]] of entries.slice(1)) {
+    const [kind, id] = [change.slice(0, 1), change.slice(1)];
+    // A memory is created when it does not exist, and changed or removed when it does.
+    if ((kind === "C") === (alive.get(id) ?? false)) wrong.push(change);
+    alive.set(id, kind !== "D" && kind !== "E");
+  }
+  expectEqual("changes in the wrong order", wrong, []);
+  const ids = await redis.zrange(namespace.order, "0", "-1");
+  const living = [...alive].filter(([, isAlive]) => isAlive).map(([id]) => id);
+  expectEqual("memories by their changes", new Set(living), new Set(ids));
+}
+
 async function checkCache(
   redis: Connection,
   namespace: NamespaceRedisKeys,
@@ -226,6 +285,53 @@ async function checkCache(
   expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);
 }
 
+async function checkCompactions(
+  redis: Connection,
+  namespace: NamespaceRedisKeys,
+  all: ReadonlySet<string>,
+  expected: ExpectedIndexes,
+  expectEqual: Expect,
+): Promise<void> {
+  const first = namespace.compaction("");
+  const ids = [...all].filter((key) => key.startsWith(first)).map((key) => key.slice(first.length));
+  const order = new Map<string, number>();
+  const active = new Map<string, string>();
+  for (const id of ids) {
+    const fields = await redis.hgetallBuffer(namespace.compaction(id));
+    const text = (name: string): string => String(fields[name] ?? "");
+    const run = unpackRecord<CompactionRun>(fields["rec"], `compaction ${id}`);
+    const member = `${id}/${namespace.namespaceId}`;
+    order.set(id, run.createTime);
+    const due = dueTimeOf(run);
+    expectEqual(
+      `compaction ${id}`,
+      [text("due"), text("working")],
+      [String(due ?? ""), isUnderWay(run.state) ? "1" : "0"],
+    );
+    if (due === undefined) expected.ended.add(member);
+    else {
+      expected.unfinished.set(member, Math.max(due, Number(text("until"))));
+      active.set(run.userId === undefined ? "*" : `u${run.userId}`, id);
+    }
+    const numbers = Object.keys(await redis.hgetall(namespace.compactionGroups(id))).map(Number);
+    expectEqual(
+      `groups of compaction ${id}`,
+      new Set(numbers),
+      new Set(Array.from(numbers, (_, at) => at + 1)),
+    );
+  }
+  expectEqual("compactions in order", await scoresOf(redis, namespace.compactionOrder), order);
+  const stored = new Map(Object.entries(await redis.hgetall(namespace.activeCompactions)));
+  expectEqual("active compactions", stored, active);
+  const plans = namespace.compactionGroups("");
+  const withGroups = [...all].filter((key) => key.startsWith(plans)).map((key) => key.slice(plans.length));
+  expectEqual(
+    "plans of missing compactions",
+    withGroups.filter((id) => !order.has(id)),
+    [],
+  );
+}
+
 /** Whether a key is of those that keys.ts spells, of a namespace that exists or is being removed. */
 function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<string, string>): boolean {
   const { root } = partition;
@@ -244,6 +350,10 @@ function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<strin
     partition.rebuildLock,
     partition.reembeddingTodo,
     partition.reembeddingNotes,
+    partition.changedScopes,
+    partition.changedScopeCounts,
+    partition.unfinishedCompactions,
+    partition.endedCompactions,
   ];
   return [...whole, ...others].includes(key) || /^(e|names|request):/.test(rest);
 }

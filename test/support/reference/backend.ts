@@ -1,11 +1,13 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
+import type { CompactionStore } from "../../../src/ports/compaction/compaction-store.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCachePolicyStore, referenceCacheStore } from "./cache-store.ts";
+import { referenceCompactionStore } from "./compaction-store.ts";
 import { referenceMemories } from "./memories.ts";
-import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
+import { emptyUniverse, endWaits, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
-/** The stores that hold data; the reference has them too. */
+/** The stores of the data that random operations change; the reference has them too. */
 export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "namespaces">;
 
 /**
@@ -16,11 +18,12 @@ export type Stores = Pick<Backend, "memories" | "cache" | "cachePolicies" | "nam
 export function referenceStores(
   universe: Universe = emptyUniverse(),
   { maxRevisions }: { readonly maxRevisions?: number } = {},
-): Stores {
+): Stores & { readonly compactions: CompactionStore } {
   return {
     memories: referenceMemories(universe, maxRevisions),
     cache: referenceCacheStore(universe),
     cachePolicies: referenceCachePolicyStore(universe),
+    compactions: referenceCompactionStore(universe),
     namespaces: referenceNamespaceStore(universe),
   };
 }
@@ -51,6 +54,7 @@ function referenceNamespaceStore(universe: Universe): NamespaceStore {
           const current = counts(scope);
           universe.worlds.delete(worldKeyOf(scope));
           universe.requests.delete(worldKeyOf(scope));
+          endWaits(universe);
           return { result: current, outcome: current };
         },
         (current) => current,

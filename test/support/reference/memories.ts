@@ -3,9 +3,16 @@ import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../src/domain/memory/bm25.ts";
-import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import { type ChangeKind, changesAfter, endOfFeed } from "../../../src/domain/memory/changes.ts";
+import {
+  type DifferingField,
+  differingFields,
+  mergeDuplicate,
+} from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
+import { NEIGHBOR_REACH } from "../../../src/domain/memory/neighbors.ts";
+import { isRecalled, MAX_SAME_TEXTS } from "../../../src/domain/memory/recall-loop.ts";
 import {
   DEFAULT_MAX_REVISIONS,
   type MemoryRevision,
@@ -25,7 +32,9 @@ import type {
 } from "../../../src/ports/memory/writer.ts";
 import { countTerms } from "./count-terms.ts";
 import {
+  appendChange,
   byTime,
+  countChange,
   idempotently,
   type ReferenceMemory,
   recordsBeside,
@@ -39,7 +48,12 @@ import {
 
 type Recorded =
   | { readonly kind: "created"; readonly id: string }
-  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | {
+      readonly kind: "duplicate";
+      readonly id: string;
+      readonly differs: readonly DifferingField[];
+      readonly recallLoop?: true;
+    }
   | CreateOutcome;
 
 /** The progress of a request to create. */
@@ -71,6 +85,15 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
   };
 
+  const note = (scope: NamespaceKey, kind: ChangeKind, memoryId: string, now: number): void =>
+    appendChange(universe, scope, { kind, memoryId, now });
+  /** Removes an expired memory whose id is taken. */
+  const freeId = (scope: NamespaceKey, id: string, now: number): void => {
+    if (!memoriesIn(scope).some(({ memory }) => memory.id === id)) return;
+    note(scope, "EXPIRED", id, now);
+    removeIds(scope, new Set([id]));
+  };
+
   const createOne = (scope: NamespaceKey, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
     if ("refusal" in item) return { kind: "refused", error: item.refusal };
     const { id, sessionId } = item.memory;
@@ -85,7 +108,11 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
       const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
-      if (memory !== duplicate.memory) replaceWith(duplicate, memory);
+      if (memory !== duplicate.memory) {
+        note(scope, "UPDATED", memory.id, now);
+        replaceWith(duplicate, memory);
+        countChange(worldOf(universe, scope), memory.userId, now);
+      }
       return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
@@ -94,21 +121,38 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
         error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
     }
+    const { recalledSince } = item;
+    if (recalledSince !== undefined) {
+      const recalled = live(scope, now)
+        .filter((one) => one.textKey === item.textKey && one.memory.state === "ACTIVE")
+        .sort((a, b) => byTime(b.memory, a.memory))
+        .slice(0, MAX_SAME_TEXTS)
+        .find((one) => isRecalled(one.access, recalledSince));
+      if (recalled !== undefined) {
+        const differs = differingFields(recalled.memory, item.memory);
+        return { kind: "duplicate", memory: stored(recalled), differs, recallLoop: true };
+      }
+    }
     for (const replaced of item.memory.supersedes ?? []) {
       const current = find(scope, replaced, now);
       if (current === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, replaced) };
       const error = notActive(current);
       if (error !== undefined) return { kind: "refused", error };
     }
-    for (const one of live(scope, now)) {
-      const isReplaced = item.memory.supersedes?.includes(one.memory.id) === true;
-      if (isReplaced) replaceWith(one, superseded(one.memory, id, now));
-    }
     const world = worldOf(universe, scope);
     const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
     if (position > 0) world.sessions.set(sessionId, position);
-    removeIds(scope, new Set([id]));
-    return { kind: "created", memory: keep(scope, item, position) };
+    countChange(world, item.memory.userId, now);
+    freeId(scope, id, now);
+    const created = keep(scope, item, position);
+    note(scope, "CREATED", id, now);
+    for (const replaced of item.memory.supersedes ?? []) {
+      const one = live(scope, now).find(({ memory }) => memory.id === replaced);
+      if (one === undefined) continue;
+      replaceWith(one, superseded(one.memory, id, now));
+      note(scope, "SUPERSEDED", replaced, now);
+    }
+    return { kind: "created", memory: created };
   };
 
   const importOne = (scope: NamespaceKey, item: ImportedMemory, now: number): ImportOutcome => {
@@ -122,8 +166,10 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     const given = sessionPosition > 0 && !isStored ? sessionPosition : last + 1;
     const position = sessionId === "" ? 0 : given;
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
-    removeIds(scope, new Set([id]));
+    freeId(scope, id, now);
     keep(scope, item, position);
+    countChange(worldOf(universe, scope), item.memory.userId, now);
+    note(scope, "CREATED", id, now);
     return "imported";
   };
 
@@ -137,8 +183,8 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
     },
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
-    const { duplicateKey, terms, vector } = item;
-    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access, revisions };
+    const { duplicateKey, textKey, terms, vector } = item;
+    const one: ReferenceMemory = { memory, duplicateKey, textKey, terms, vector, access, revisions };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -150,6 +196,32 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
       exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
 
       get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+      neighbors: async (scope, ids, { filter, count, maxBytes, now }) => {
+        const lists = ids.map((id) => {
+          const { sessionId = "", sessionPosition = 0 } =
+            memoriesIn(scope).find(({ memory }) => memory.id === id)?.memory ?? {};
+          if (sessionId === "") return [];
+          const session = memoriesIn(scope)
+            .map(stored)
+            .filter((one) => one.sessionId === sessionId)
+            .sort((a, b) => a.sessionPosition - b.sessionPosition);
+          const passes = (one: StoredMemory): boolean => matchesFilter(one, filter, now);
+          const before = session.filter((one) => one.sessionPosition < sessionPosition);
+          const after = session.filter((one) => one.sessionPosition > sessionPosition);
+          return [
+            ...before.slice(-NEIGHBOR_REACH).filter(passes).slice(-count),
+            ...after.slice(0, NEIGHBOR_REACH).filter(passes).slice(0, count),
+          ];
+        });
+        const read = new Map<string, number>();
+        const bytes = (): number => [...read.values()].reduce((sum, size) => sum + size, 0);
+        return lists.filter((list, at) => {
+          if (at > 0 && bytes() >= maxBytes) return false;
+          for (const one of list) read.set(one.id, Buffer.byteLength(JSON.stringify(one)));
+          return true;
+        });
+      },
 
       list: async (scope, { filter, after, limit, now }) =>
         passing(scope, filter, now)
@@ -200,8 +272,10 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             if (current.etag !== expectedEtag) throw changed(id);
             const replaced = live(scope, options.now).find(({ memory }) => memory.id === id);
             removeIds(scope, new Set([id]));
+            countChange(worldOf(universe, scope), current.userId, options.now);
             const { sessionPosition, access } = current;
-            const kept = { access, revisions: withRevision(replaced, replacement.memory) };
+            note(scope, options.change ?? "UPDATED", id, options.now);
+            const kept = { access, revisions: withRevision(replaced, replacement.memory.updateTime) };
             return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,
@@ -222,6 +296,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             const { etag } = existing(scope, id, options.now);
             if (options.etag !== undefined && options.etag !== etag) throw changed(id);
             removeIds(scope, new Set([id]));
+            note(scope, "DELETED", id, options.now);
             return { result: undefined, outcome: undefined };
           },
           () => undefined,
@@ -236,6 +311,7 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
           () => {
             const ids = passing(scope, filter, options.now).map(({ memory }) => memory.id);
             if (ids.length > 0) removeIds(scope, new Set(ids));
+            for (const id of ids) note(scope, "DELETED", id, options.now);
             return { result: ids.length, outcome: ids.length };
           },
           (count) => count,
@@ -299,6 +375,31 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
         return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
       },
     },
+    changes: {
+      end: async (scope) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        return endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+      },
+
+      read: async (scope, after, limit) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        if (world === undefined) return changesAfter(after, undefined);
+        const { incarnation, feed } = world;
+        const rows = feed.filter(({ sequence }) => sequence >= after.sequence).slice(0, limit + 1);
+        return changesAfter(after, { incarnation, last: feed.at(-1)?.sequence ?? 0, rows });
+      },
+
+      wait: async (scope, after, signal) => {
+        const world = universe.worlds.get(worldKeyOf(scope));
+        const end = endOfFeed(world && { incarnation: world.incarnation, newest: world.feed.at(-1) });
+        const hasChanged = end.sequence !== after.sequence || end.incarnation !== after.incarnation;
+        if (hasChanged || signal.aborted) return;
+        await new Promise<void>((resolve) => {
+          universe.waits.add(resolve);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      },
+    },
     revisions: {
       list: async (scope, id, { before = Infinity, limit, maxBytes, now }) => {
         const one = live(scope, now).find(({ memory }) => memory.id === id);
@@ -322,15 +423,20 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
 }
 
 /** Keeps all: the store says how many of them can be read. */
-function withRevision(replaced: ReferenceMemory | undefined, by: Memory): readonly MemoryRevision[] {
+function withRevision(replaced: ReferenceMemory | undefined, replaceTime: number): readonly MemoryRevision[] {
   if (replaced === undefined) return [];
   const number = replaced.revisions.length + 1;
   const memory = revisedMemory(replaced.memory);
-  return [...replaced.revisions, { number, replaceTime: by.updateTime, memory }];
+  return [...replaced.revisions, { number, replaceTime, memory }];
 }
 
-function replaceWith(one: ReferenceMemory, memory: Memory): void {
-  one.revisions = withRevision(one, memory);
+/** Replaces a memory, which becomes a revision. */
+export function replaceWith(
+  one: ReferenceMemory,
+  memory: Memory,
+  replaceTime: number = memory.updateTime,
+): void {
+  one.revisions = withRevision(one, replaceTime);
   one.memory = memory;
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import { guarded, isCorrupt, isFull, translate } from "./errors.ts";
+import { LogEraser } from "./log-eraser.ts";
 import { openSqlite } from "./open-sqlite.ts";
 import { OpenedFile } from "./opened-file.ts";
 import type { ReservedSpace } from "./reserved-space.ts";
@@ -56,6 +57,7 @@ export class Database implements Disposable {
   #synchronous = true;
   #checkpointPause: CheckpointPause | undefined;
   readonly #opened: OpenedFile;
+  readonly #eraser = new LogEraser(() => this.#checkpoint());
   /** Whether max_page_count lets the file grow; initially as SQLite opens a file. */
   #mayGrow = true;
   /** The WAL is too long and the disk too full for a checkpoint: the WAL must not grow any further. */
@@ -174,6 +176,7 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     while (this.#queue.length > 0) this.#commitQueue();
+    this.#eraser[Symbol.dispose]();
     this.#closed = true;
     this.#sqlite.close();
   }
@@ -184,6 +187,7 @@ export class Database implements Disposable {
     const hasRoom = !this.#stuck || this.#checkpoint();
     if (!hasRoom || !this.#commit(queue)) this.#commitOnFullDisk(queue);
     this.#checkLogSize();
+    if (queue.some(({ options }) => options.deletes === true)) this.#eraser.afterDeletion();
   }
 
   /** The writes of the next transaction, in order. Writes beyond its size follow in the next tick of the event loop. */

@@ -22,10 +22,10 @@ describe("a deletion in steps", () => {
 
   it("uses smaller steps when the disk is full, and continues with these", async () => {
     expect(await stepsWithRoomFor(20, 2)).toEqual([
-      { rows: 250, bytes: 65_536 },
-      { rows: 63, bytes: 16_384 },
-      { rows: 16, bytes: 4096 },
-      { rows: 16, bytes: 4096 },
+      { rows: 250, bytes: 16_384 },
+      { rows: 63, bytes: 4096 },
+      { rows: 16, bytes: 1024 },
+      { rows: 16, bytes: 1024 },
     ]);
   });
 

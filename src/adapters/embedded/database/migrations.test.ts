@@ -8,6 +8,7 @@ import {
   cacheEntry,
   DAY,
   idempotentRequest,
+  memory,
   NOW,
   newMemory,
   unitVector,
@@ -15,6 +16,7 @@ import {
 import { quiet } from "../../../../test/support/quiet.ts";
 import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
+import { encodeRecord } from "./checksums.ts";
 import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
 
 const FIXTURE = join(import.meta.dirname, "../../../../test/fixtures/embedded-format-1.sql");
@@ -67,6 +69,34 @@ describe("the steps", () => {
     expect(migrate(fresh)).toBe(0);
     expect(schemaOf(old)).toEqual(schemaOf(fresh));
     expect(formatOf(old)).toBe(FORMAT);
+  });
+
+  it("give the memories of format 5 what as_of filters by, from their records", async () => {
+    const memories = [
+      memory({ id: "active", updateTime: NOW + 5 }),
+      memory({ id: "superseded", state: "SUPERSEDED", supersededBy: "active", updateTime: NOW + 5 }),
+      memory({ id: "bounded", validFrom: NOW + 2, validUntil: NOW + 7 }),
+    ];
+    {
+      using old = new DatabaseSync(file());
+      for (const { sql } of MIGRATIONS.filter(({ to }) => to <= 5)) old.exec(sql);
+      old.exec(`PRAGMA user_version = 5;
+        INSERT INTO namespace (namespace_id, tenant, name, memory_count) VALUES (1, 't', 'n', 4)`);
+      const insert =
+        old.prepare(`INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
+        author, importance, pinned, create_time, duplicate_key, term_count)
+        VALUES (1, ?, ?, 'SEMANTIC', ?, '', '', '', '', 0.5, 0, ?, ?, 0)`);
+      for (const one of memories) insert.run(one.id, encodeRecord(one), one.state, one.createTime, one.id);
+      insert.run("damaged", "what was once a record", "ARCHIVED", NOW, "damaged");
+      migrate(old);
+      const columns = old.prepare("SELECT id, ended, valid_from, valid_until FROM memory ORDER BY row").all();
+      expect(columns.map((row) => Object.values(row))).toEqual([
+        ["active", null, null, null],
+        ["superseded", NOW + 5, null, null],
+        ["bounded", null, NOW + 2, NOW + 7],
+        ["damaged", null, null, null],
+      ]);
+    }
   });
 
   it("run once", () => {
@@ -125,6 +155,12 @@ describe("a file of format 1", () => {
     const travel = { states: ["ACTIVE" as const], tagsAny: ["travel"], userId: "ana" };
     const listed = await memories.reader.list(SCOPE, { filter: travel, limit: 10, now: NOW });
     expect(listed.map(({ id }) => id)).toEqual(["rich"]);
+    const asOf = async (time: number): Promise<string[]> => {
+      const filter = { states: ["ACTIVE" as const], asOf: time };
+      return (await memories.reader.list(SCOPE, { filter, limit: 10, now: NOW })).map(({ id }) => id);
+    };
+    expect((await asOf(NOW)).toSorted()).toEqual(["plain", "rich"]);
+    expect(await asOf(NOW - 1)).toEqual([]);
     const query = {
       vector: unitVector(1, 4),
       terms: ["lisbon"],

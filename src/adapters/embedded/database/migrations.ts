@@ -145,8 +145,32 @@ INSERT INTO cache_entry_stamp (row, namespace_id, generation, model)
   SELECT row, namespace_id, 0, model FROM cache_entry;
 `;
 
-/** The additions of format 6: the history of memories. */
+/** The additions of format 6: the history of memories, and compactions. */
 const FORMAT_6 = `
+-- Else FTS5 keeps the words of a deleted memory, with their order, until it merges its segments.
+INSERT INTO memory_terms (memory_terms, rank) VALUES ('secure-delete', 1);
+
+-- The change feed: see domain/memory/changes.ts. The row with sequence 0 is its beginning.
+CREATE TABLE memory_change (
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  sequence INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  PRIMARY KEY (namespace_id, sequence)
+) WITHOUT ROWID, STRICT;
+
+-- What as_of filters by, beside the create time. ended: the update time of a memory that is not ACTIVE. As in format 2, a damaged
+-- record is left to those who read it.
+ALTER TABLE memory ADD COLUMN ended INTEGER;
+ALTER TABLE memory ADD COLUMN valid_from INTEGER;
+ALTER TABLE memory ADD COLUMN valid_until INTEGER;
+UPDATE memory SET
+  ended = CASE state WHEN 'ACTIVE' THEN NULL ELSE json_extract(substr(record, 9), '$.updateTime') END,
+  valid_from = json_extract(substr(record, 9), '$.validFrom'),
+  valid_until = json_extract(substr(record, 9), '$.validUntil')
+  WHERE json_valid(substr(record, 9));
+
 -- The number of the last revision of a memory; 0: none. It stays when revisions are removed because there are too many.
 ALTER TABLE memory ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
@@ -159,6 +183,63 @@ CREATE TABLE memory_revision (
   record TEXT NOT NULL,
   UNIQUE (namespace_id, id, number)
 ) STRICT;
+
+-- See textKey; empty for memories of earlier formats, which are found by it once they are updated. The index contains what
+-- may be recalled.
+ALTER TABLE memory ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX memory_by_text ON memory (namespace_id, text_key, create_time, id)
+  WHERE state = 'ACTIVE' AND text_key <> '';
+
+-- Compactions. user_id: NULL for every user. under_way: whether a process works on it, or one has to continue it. due_time, end_time:
+-- see dueTimeOf and endTimeOf. free_time: from when any process may continue it; NULL when it has ended.
+CREATE TABLE compaction_run (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  user_id TEXT,
+  create_time INTEGER NOT NULL,
+  end_time INTEGER,
+  due_time INTEGER,
+  free_time INTEGER,
+  under_way INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  owner TEXT NOT NULL DEFAULT '',
+  fence INTEGER NOT NULL DEFAULT 0,
+  lease_until INTEGER NOT NULL DEFAULT 0,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX compaction_run_by_time ON compaction_run (namespace_id, create_time DESC, id DESC);
+CREATE INDEX compaction_run_by_end ON compaction_run (end_time, id) WHERE end_time IS NOT NULL;
+CREATE INDEX compaction_run_by_free_time ON compaction_run (free_time) WHERE free_time IS NOT NULL;
+CREATE INDEX compaction_run_unfinished ON compaction_run (namespace_id, user_id) WHERE free_time IS NOT NULL;
+
+-- run: the row of compaction_run. Deleted with it in the same write.
+CREATE TABLE compaction_group (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  run INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (namespace_id, run, number)
+) STRICT;
+
+CREATE TABLE compaction_policy (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  record TEXT NOT NULL
+) STRICT;
+
+-- Users whose memories calls have changed since their last compaction: the first time and how often.
+CREATE TABLE changed_scope (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace ON DELETE CASCADE,
+  user_id TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  changes INTEGER NOT NULL,
+  UNIQUE (namespace_id, user_id)
+) STRICT;
+CREATE INDEX changed_scope_by_time ON changed_scope (since);
+CREATE INDEX changed_scope_by_changes ON changed_scope (changes);
 `;
 
 interface Migration {

@@ -10,6 +10,9 @@ export function openSqlite(file: string): { readonly sqlite: DatabaseSync; reado
     try {
       // The file stays locked until this process exits, however it exits.
       sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      // Deleted content is overwritten with zeros: a free page would keep a deleted text until it is used again. It takes 5 to
+      // 20 % more processor time of a write that deletes.
+      sqlite.exec("PRAGMA secure_delete = ON");
       // In KiB: 64 MiB of page cache, so that searches of a large namespace do not read the file each time.
       sqlite.exec("PRAGMA cache_size = -65536");
       return { sqlite, format: migrate(sqlite) };

@@ -24,7 +24,17 @@ export function memoryCondition(namespaceId: number, filter: MemoryFilter, now: 
     if (value !== undefined) add(`m.${column} >= ?`, value);
   };
 
-  add(`m.state IN (${placeholders(filter.states)})`, ...filter.states);
+  const states = `m.state IN (${placeholders(filter.states)})`;
+  const { asOf } = filter;
+  if (asOf === undefined) add(states, ...filter.states);
+  else {
+    // What ceased to be ACTIVE later counts as ACTIVE, whatever it is now.
+    if (filter.states.includes("ACTIVE")) add(`(${states} OR m.ended > ?)`, ...filter.states, asOf);
+    else add(`${states} AND m.ended <= ?`, ...filter.states, asOf);
+    add("m.create_time <= ?", asOf);
+    add("(m.valid_from IS NULL OR m.valid_from <= ?)", asOf);
+    add("(m.valid_until IS NULL OR m.valid_until > ?)", asOf);
+  }
   equal("user_id", filter.userId);
   equal("agent_id", filter.agentId);
   equal("session_id", filter.sessionId);
@@ -54,6 +64,12 @@ export function isDefaultFilter(filter: MemoryFilter): boolean {
   return (
     states.length === 1 && states[0] === "ACTIVE" && Object.values(others).every((one) => one === undefined)
   );
+}
+
+/** Whether most memories pass: it has only conditions on time and state, with ACTIVE. */
+export function passesMost(filter: MemoryFilter): boolean {
+  const { states, asOf: _, ...others } = filter;
+  return states.includes("ACTIVE") && Object.values(others).every((one) => one === undefined);
 }
 
 /** Memories that were never accessed have no row in the table. Undefined: the range is open. */

@@ -71,6 +71,7 @@ function begin(database: Database, keywords: KeywordIndex): Promise<number> {
   return database.write(
     (): Written<number> => {
       database.run(CREATE);
+      database.run(`INSERT INTO ${NEXT} (${NEXT}, rank) VALUES ('secure-delete', 1)`);
       const end = Number(database.first("SELECT max(row) AS row FROM memory")?.["row"] ?? 0);
       // Last, when nothing in this write can fail any more; later writes of the transaction go to both tables.
       keywords.alsoWriteTo(NEXT);

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Memory } from "../../../domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
 import { decodeRecord, decodeVector } from "../database/checksums.ts";
 
 /** Numbers of damaged rows. */
@@ -52,6 +52,9 @@ const COLUMNS: readonly (readonly [name: string, valueIn: (memory: Memory) => un
   ["create_time", ({ createTime }) => createTime],
   ["event_time", ({ eventTime }) => eventTime ?? null],
   ["expire_time", ({ expireTime }) => expireTime ?? null],
+  ["ended", (memory) => endedTime(memory) ?? null],
+  ["valid_from", ({ validFrom }) => validFrom ?? null],
+  ["valid_until", ({ validUntil }) => validUntil ?? null],
 ];
 
 function readAll(sqlite: DatabaseSync, sql: string, look: (row: Record<string, unknown>) => void): void {

@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryDuplicate, memoryExists, RecollectError } from "../../../domain/errors.ts";
-import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
+import { differingFields, mergeDuplicate } from "../../../domain/memory/duplicate.ts";
 import {
   isExpired,
   type Memory,
@@ -8,11 +8,15 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
+import { isRecalled, MAX_SAME_TEXTS } from "../../../domain/memory/recall-loop.ts";
 import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Database, Row } from "../database/database.ts";
+import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { RecordedChanges } from "./changes.ts";
 import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
-import { type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
+import { accessOf, type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
 import type { SessionPositions } from "./session-positions.ts";
 
 export interface CreateItemParts {
@@ -20,6 +24,8 @@ export interface CreateItemParts {
   readonly rows: MemoryRows;
   readonly rowWriter: MemoryRowWriter;
   readonly positions: SessionPositions;
+  readonly changedScopes: ChangedScopes;
+  readonly accessCounts: EmbeddedAccessCounts;
 }
 
 /** The parameters that all items of a batch share. */
@@ -29,6 +35,8 @@ export interface CreateContext {
   readonly now: number;
   /** Collects callbacks to run when the batch is on disk. */
   readonly afterCommit: AfterCommit[];
+  /** Collects the changes of the batch. */
+  readonly changes: RecordedChanges;
 }
 
 /** Creates one item of a batch; handles existing ids and duplicates. Only inside a write. */
@@ -46,7 +54,10 @@ export function createItem(
   const position = parts.positions.next(namespaceId, item.memory.sessionId);
   const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
   context.afterCommit.push(afterCommit);
+  parts.changedScopes.add(namespaceId, memory.userId, now);
+  context.changes.add(namespaceId, "CREATED", memory.id);
   for (const { row, current } of replaced) {
+    context.changes.add(namespaceId, "SUPERSEDED", current.id);
     const version = superseded(recordOf(current), memory.id, now);
     context.afterCommit.push(parts.rowWriter.update(row, version, []));
   }
@@ -88,8 +99,13 @@ function existingOf(
       ? merge(parts, duplicate, item.memory, context)
       : { kind: "refused", error: memoryDuplicate(scope.namespace, String(duplicate["id"])) };
   }
+  const recalled = recalledBy(parts, item, context);
+  if (recalled !== undefined) return recalled;
   // Expired, but not swept yet: the id is free.
-  if (taken !== undefined) context.afterCommit.push(parts.rowWriter.remove(taken));
+  if (taken !== undefined) {
+    context.changes.add(namespaceId, "EXPIRED", id);
+    context.afterCommit.push(parts.rowWriter.remove(taken));
+  }
   return undefined;
 }
 
@@ -106,18 +122,53 @@ function duplicateOf(database: Database, namespaceId: number, item: NewMemory, n
   );
 }
 
+/** The outcome of a recall loop; undefined: the item is none. See recall-loop.ts. */
+function recalledBy(
+  { database, rows, accessCounts }: CreateItemParts,
+  { memory: requested, textKey, recalledSince }: NewMemory,
+  { namespaceId, now }: CreateContext,
+): CreateOutcome | undefined {
+  if (recalledSince === undefined) return undefined;
+  const candidates = database.all(
+    // Its index contains ACTIVE memories only.
+    `SELECT m.id, a.access_count, a.last_access_time FROM memory m INDEXED BY memory_by_text ${WITH_ACCESS}
+     WHERE m.namespace_id = ? AND m.text_key = ? AND m.text_key <> '' AND m.state = 'ACTIVE'
+     AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.id LIMIT ?`,
+    namespaceId,
+    textKey,
+    now,
+    MAX_SAME_TEXTS,
+  );
+  const recalled = candidates.find(
+    (row) =>
+      isRecalled(accessOf(row), recalledSince) ||
+      isRecalled(accessCounts.pending(namespaceId, String(row["id"])), recalledSince),
+  );
+  const row = recalled === undefined ? undefined : rows.find(namespaceId, String(recalled["id"]));
+  if (row === undefined) return undefined;
+  const memory = rows.memoryOf(row);
+  return {
+    kind: "duplicate",
+    memory,
+    differs: differingFields(recordOf(memory), requested),
+    recallLoop: true,
+  };
+}
+
 /** Merges a duplicate into the existing memory; see mergeDuplicate. */
 function merge(
-  { rows, rowWriter }: CreateItemParts,
+  { rows, rowWriter, changedScopes }: CreateItemParts,
   row: Row,
   duplicate: Memory,
-  { now, afterCommit }: CreateContext,
+  { namespaceId, now, afterCommit, changes }: CreateContext,
 ): CreateOutcome {
   const existing = rows.memoryOf(row);
   const stored = recordOf(existing);
   const { memory, differs } = mergeDuplicate(stored, duplicate, now);
   if (memory !== stored) {
+    changes.add(namespaceId, "UPDATED", memory.id);
     afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
+    changedScopes.add(namespaceId, memory.userId, now);
   }
   return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };
 }

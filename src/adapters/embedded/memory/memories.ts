@@ -1,5 +1,7 @@
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
+import type { ChangedScopes } from "../database/changed-scopes.ts";
 import type { Damage } from "../database/damage.ts";
 import type { Database } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
@@ -9,6 +11,8 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
+import { MemoryChangeWriter } from "./change-writer.ts";
+import { EmbeddedChangeFeed } from "./changes.ts";
 import { EmbeddedMemoryPurge } from "./purge.ts";
 import { EmbeddedMemoryReader } from "./reader.ts";
 import { EmbeddedMemoryRevisions, RevisionRows } from "./revisions.ts";
@@ -29,23 +33,33 @@ export interface EmbeddedMemoriesOptions {
   readonly damage: Damage;
   /** Rows of the memories that have no vector yet. */
   readonly pendingRows: PendingRows;
+  readonly changedScopes: ChangedScopes;
+  /** How much of each change feed is kept. */
+  readonly feedLimits: FeedLimits;
   /** How many revisions of a memory are kept. */
   readonly maxRevisions: number;
   readonly log: Log;
+}
+
+export interface EmbeddedMemories extends Memories, Disposable {
+  /** What a compaction changes. */
+  readonly changeWriter: MemoryChangeWriter;
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /**
  * Memories in SQLite, with keyword tables and vector indexes in memory. Disposing of them queues a last
  * write in the database, which its owner closes.
  */
-export function openMemories(options: EmbeddedMemoriesOptions): Memories & Disposable {
+export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories {
   const { database, namespaces, log } = options;
   const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
   const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
   const revisionRows = new RevisionRows(database, options.maxRevisions);
   const rowWriter = new MemoryRowWriter({ ...options, accessCounts, revisionRows });
   const positions = new SessionPositions(database);
-  const parts = { ...options, accessCounts, rows, rowWriter, positions };
+  const changes = new EmbeddedChangeFeed(database, namespaces, options.feedLimits);
+  const parts = { ...options, accessCounts, rows, rowWriter, positions, changes };
   const reader = new EmbeddedMemoryReader(parts);
   const writer = new EmbeddedMemoryWriter(parts);
   return {
@@ -56,6 +70,8 @@ export function openMemories(options: EmbeddedMemoriesOptions): Memories & Dispo
     accessCounts,
     exporter: reader,
     importer: writer,
+    changeWriter: new MemoryChangeWriter(parts),
+    changes,
     revisions: new EmbeddedMemoryRevisions(parts),
     [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
   };

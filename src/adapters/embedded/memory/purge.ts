@@ -10,6 +10,7 @@ import { termBytes } from "../keywords/terms.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { EmbeddedChangeFeed } from "./changes.ts";
 import type { MemoryRowWriter } from "./row-writer.ts";
 
 /** The progress of a purge. */
@@ -23,6 +24,7 @@ export interface MemoryPurgeParts {
   readonly idempotencyRecords: IdempotencyRecords;
   readonly rowWriter: MemoryRowWriter;
   readonly accessCounts: EmbeddedAccessCounts;
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /** Deletes by filter, in transactions of bounded size. */
@@ -52,7 +54,7 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
     { before, most }: { readonly before: PurgeProgress; readonly most: DeleteStep },
     { now, request }: PurgeOptions,
   ): Written<PurgeProgress> {
-    const { namespaces, idempotencyRecords, rowWriter } = this.#parts;
+    const { namespaces, idempotencyRecords, rowWriter, changes: feed } = this.#parts;
     // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
     const records = request === undefined ? undefined : namespaces.recordsOf(scope.tenant);
     const named = request && { ...request, key: `${scope.namespace} ${request.key}` };
@@ -62,7 +64,12 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
     if (sofar.done) return { result: sofar };
     const rows = this.#passing(scope, filter, now, most.rows);
     const taken = withinBytes(rows, termBytes, most.bytes);
-    const removed = taken.map((row) => rowWriter.remove(row));
+    const changes = feed.begin(now);
+    const removed = taken.map((row) => {
+      changes.add(Number(row["namespace_id"]), "DELETED", String(row["id"]));
+      return rowWriter.remove(row);
+    });
+    removed.push(changes.write());
     const progress = {
       count: sofar.count + taken.length,
       done: rows.length < most.rows && taken.length === rows.length,

@@ -2,12 +2,13 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import type { ListPosition, MemoryReader } from "../../../ports/memory/reader.ts";
+import type { ListPosition, MemoryReader, NeighborOptions } from "../../../ports/memory/reader.ts";
 import type { MemoryExport } from "../../../ports/memory/transfer.ts";
 import type { Database } from "../database/database.ts";
 import { memoryCondition } from "../keywords/row-filter.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import { readNeighbors } from "./neighbors.ts";
 import { isStored, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
 
 export interface MemoryReaderParts {
@@ -55,6 +56,16 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
       const memory = this.#rows.memoryOf(row);
       return isExpired(memory, now) ? undefined : memory;
     });
+  }
+
+  async neighbors(
+    scope: NamespaceKey,
+    ids: readonly string[],
+    options: NeighborOptions,
+  ): Promise<StoredMemory[][]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return ids.map(() => []);
+    return readNeighbors(this.#database, this.#rows, { namespaceId, ids, ...options });
   }
 
   async list(

@@ -1,5 +1,6 @@
 import { metadataTokens } from "../../../domain/memory/filter.ts";
-import type { Memory } from "../../../domain/memory/memory.ts";
+import { endedTime, type Memory } from "../../../domain/memory/memory.ts";
+import { putTime } from "../../../domain/memory/revision.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import { encodeRecord, encodeVector } from "../database/checksums.ts";
@@ -10,12 +11,13 @@ import { termBytes } from "../keywords/terms.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
+import type { RecordedChanges } from "./changes.ts";
 import type { RevisionRows } from "./revisions.ts";
 import { accessOf } from "./rows.ts";
 
 /** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
-const SWEEP_BYTES = 16 * 1024;
+const SWEEP_BYTES = 4 * 1024;
 
 export interface MemoryRowWriterParts {
   readonly database: Database;
@@ -109,15 +111,21 @@ export class MemoryRowWriter {
    * Writes a new version of a memory (a row of MemoryRows.find), which becomes a revision, with the same text, and so the same
    * terms and vector, and with more tags.
    */
-  update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
+  update(
+    row: Row,
+    memory: Memory,
+    addedTags: readonly string[],
+    replaceTime = memory.updateTime,
+  ): AfterCommit {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
-      "UPDATE memory SET record = ?, state = ?, expire_time = ?, revision = ? WHERE row = ?",
+      "UPDATE memory SET record = ?, state = ?, ended = ?, expire_time = ?, revision = ? WHERE row = ?",
       encodeRecord(memory),
       memory.state,
+      endedTime(memory) ?? null,
       memory.expireTime ?? null,
-      this.#parts.revisionRows.keep(row, memory.updateTime),
+      this.#parts.revisionRows.keep(row, replaceTime),
       number,
     );
     this.#insertTags(number, addedTags);
@@ -128,6 +136,14 @@ export class MemoryRowWriter {
       // A vector that is being computed belongs to the previous etag.
       if (memory.embedding.state === "PENDING") pendingRows.added.notify();
     };
+  }
+
+  /** Writes a new record of a memory: see MemoryChanges.put. */
+  put(row: Row, memory: Memory, now: number): AfterCommit {
+    const number = Number(row["row"]);
+    this.#database.run("UPDATE memory SET importance = ? WHERE row = ?", memory.importance, number);
+    this.#database.run("DELETE FROM memory_tag WHERE row = ?", number);
+    return this.update(row, memory, memory.tags, putTime(memory, now));
   }
 
   /** Deletes a memory with its access counts and its revisions. */
@@ -154,27 +170,30 @@ export class MemoryRowWriter {
     };
   }
 
-  /** Removes some memories that have expired. */
-  sweep(now: number): AfterCommit[] {
+  /** Removes some memories that have expired, of any namespaces. */
+  sweep(now: number, changes: RecordedChanges): AfterCommit[] {
     const expired = this.#database.all(
       "SELECT row, id, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
       now,
       SWEEP_LIMIT,
     );
-    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
+    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => {
+      changes.add(Number(row["namespace_id"]), "EXPIRED", String(row["id"]));
+      return this.remove(row);
+    });
   }
 
   #insertRow(
     namespaceId: number,
     memory: Memory,
-    { duplicateKey, terms }: Replacement,
+    { duplicateKey, textKey, terms }: Replacement,
     revision: number,
   ): number {
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
-         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count,
-         revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, ended, valid_from,
+         valid_until, duplicate_key, text_key, term_count, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       encodeRecord(memory),
@@ -190,7 +209,11 @@ export class MemoryRowWriter {
       memory.createTime,
       memory.eventTime ?? null,
       memory.expireTime ?? null,
+      endedTime(memory) ?? null,
+      memory.validFrom ?? null,
+      memory.validUntil ?? null,
       duplicateKey,
+      textKey,
       terms.length,
       revision,
     );

@@ -9,7 +9,7 @@ import { decodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import type { KeywordMatches } from "../keywords/keyword-table.ts";
-import { isDefaultFilter, memoryCondition } from "../keywords/row-filter.ts";
+import { isDefaultFilter, memoryCondition, passesMost } from "../keywords/row-filter.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { Nearest } from "../vectors/vector-index.ts";
@@ -48,8 +48,8 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     await accessCounts.flushFor(query.filter);
     if (query.vector !== undefined) model.check(query.model);
     const { vector, filter } = query;
-    const rows =
-      vector === undefined || isDefaultFilter(filter) ? undefined : this.#passing(namespaceId, filter, now);
+    const isRead = vector !== undefined && !isDefaultFilter(filter) && !passesMost(filter);
+    const rows = isRead ? this.#passing(namespaceId, filter, now) : undefined;
     const near = vector && this.#byVector(namespaceId, { ...query, vector }, { rows, now });
     const { found, corpus, retrieving, rounds } = this.#byKeyword(namespaceId, query, { rows, now });
     return {
@@ -92,13 +92,14 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
 
   #byVector(
     namespaceId: number,
-    { vector, limit }: CandidateQuery & { readonly vector: Float32Array },
+    { vector, filter, limit }: CandidateQuery & { readonly vector: Float32Array },
     { rows, now }: Eligible,
   ): Nearest {
     const index = this.#parts.vectors.open(namespaceId);
-    return rows === undefined
-      ? index.nearestDefault(vector, limit, now)
-      : index.nearestOf(rows, vector, limit);
+    if (isDefaultFilter(filter)) return index.nearestDefault(vector, limit, now);
+    const passing = (some?: readonly number[]): number[] => this.#passing(namespaceId, filter, now, some);
+    const near = rows === undefined ? index.nearestOfMost(vector, limit, passing) : undefined;
+    return near ?? index.nearestOf(rows ?? passing(), vector, limit);
   }
 
   #byKeyword(
@@ -147,7 +148,7 @@ interface KeywordCandidates extends KeywordMatches, Pick<SearchPlan, "rounds"> {
   readonly corpus: CorpusStatistics;
 }
 
-/** The rows that pass the filter; undefined: not read, or the default filter. */
+/** The rows that pass the filter; undefined: not read, because most pass or because there is no vector. */
 interface Eligible {
   readonly rows: readonly number[] | undefined;
   readonly now: number;

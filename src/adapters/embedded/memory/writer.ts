@@ -13,11 +13,13 @@ import type {
   NewMemory,
   RefusedMemory,
   Replacement,
+  ReplaceOptions,
 } from "../../../ports/memory/writer.ts";
 import type { Written } from "../database/database.ts";
 import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
+import type { EmbeddedChangeFeed } from "./changes.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
 import { isStored, recordIn } from "./rows.ts";
@@ -39,6 +41,7 @@ interface CarriedOut {
 export interface MemoryWriterParts extends CreateItemParts {
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
+  readonly changes: EmbeddedChangeFeed;
 }
 
 /** Writes of single memories and of batches, each in one transaction. */
@@ -55,7 +58,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     items: readonly (NewMemory | RefusedMemory)[],
     { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
-    const { database, namespaces, idempotencyRecords, rowWriter } = this.#parts;
+    const { database, namespaces, idempotencyRecords, rowWriter, changes: feed } = this.#parts;
     const { before, isLast } = step;
     // A batch without anything to write creates no namespace.
     if (request === undefined && items.every((item) => "refusal" in item)) {
@@ -69,11 +72,13 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         if (batch !== undefined && (batch.isWhole || batch.items.length !== before.length)) {
           return { result: { namespaceId, items: batch.items } };
         }
-        const afterCommit = rowWriter.sweep(now);
-        const context = { scope, namespaceId, now, afterCommit };
+        const changes = feed.begin(now);
+        const afterCommit = rowWriter.sweep(now, changes);
+        const context = { scope, namespaceId, now, afterCommit, changes };
         const outcomes = items.map((item) => createItem(this.#parts, item, context));
         const sofar = [...before, ...outcomes];
         idempotencyRecords.record(namespaceId, request, encodeBatch(sofar, isLast), now);
+        afterCommit.push(changes.write());
         return { result: sofar, afterCommit: () => runAll(afterCommit) };
       },
       { bytes: stepBytes(items) },
@@ -85,18 +90,25 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: ReplaceOptions,
   ): Promise<StoredMemory> {
-    const { database, rows, idempotencyRecords, rowWriter } = this.#parts;
-    const { now, request } = options;
+    const { database, rows, idempotencyRecords, rowWriter, changedScopes, changes: feed } = this.#parts;
+    const { now, request, change = "UPDATED" } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
       const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
+      changedScopes.add(namespaceId, current.userId, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
-      return { result: withAccess(memory, current.access), afterCommit };
+      const changes = feed.begin(now);
+      changes.add(namespaceId, change, id);
+      const appended = changes.write();
+      return {
+        result: withAccess(memory, current.access),
+        afterCommit: () => runAll([afterCommit, appended]),
+      };
     });
   }
 
@@ -118,7 +130,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
-    const { database, namespaces, rows, idempotencyRecords, rowWriter } = this.#parts;
+    const { database, namespaces, rows, idempotencyRecords, rowWriter, changes: feed } = this.#parts;
     const { etag, now, request } = options;
     return database.write(
       (): Written<void> => {
@@ -132,9 +144,12 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
           const memory = recordIn(row);
           if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
         }
-        const afterCommit = rowWriter.remove(row);
+        const removed = rowWriter.remove(row);
         idempotencyRecords.record(namespaceId, request, { deleted: id }, now);
-        return { result: undefined, afterCommit };
+        const changes = feed.begin(now);
+        changes.add(namespaceId, "DELETED", id);
+        const appended = changes.write();
+        return { result: undefined, afterCommit: () => runAll([removed, appended]) };
       },
       { deletes: true },
     );
@@ -145,20 +160,27 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     items: readonly ImportedMemory[],
     { now }: { readonly now: number },
   ): Promise<ImportOutcome[]> {
-    const { database, namespaces, rows, rowWriter, positions } = this.#parts;
+    const { database, namespaces, rows, rowWriter, positions, changedScopes, changes: feed } = this.#parts;
     return database.write(
       (): Written<ImportOutcome[]> => {
         const namespaceId = namespaces.findOrCreate(scope);
-        const afterCommit = rowWriter.sweep(now);
+        const changes = feed.begin(now);
+        const afterCommit = rowWriter.sweep(now, changes);
         const outcomes = items.map((item): ImportOutcome => {
           const there = rows.find(namespaceId, item.memory.id);
           if (isStored(there, now)) return "skipped";
           // Expired, but not swept yet: the id is free.
-          if (there !== undefined) afterCommit.push(rowWriter.remove(there));
+          if (there !== undefined) {
+            changes.add(namespaceId, "EXPIRED", item.memory.id);
+            afterCommit.push(rowWriter.remove(there));
+          }
           const position = positions.imported(namespaceId, item.memory, now);
           afterCommit.push(rowWriter.insertNew(namespaceId, item, position, now).afterCommit);
+          changedScopes.add(namespaceId, item.memory.userId, now);
+          changes.add(namespaceId, "CREATED", item.memory.id);
           return "imported";
         });
+        afterCommit.push(changes.write());
         return { result: outcomes, afterCommit: () => runAll(afterCommit) };
       },
       { bytes: stepBytes(items) },
@@ -191,9 +213,9 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     if (memory === undefined || isExpired(memory, now)) {
       return { kind: "refused", error: rows.missing(scope, id) };
     }
-    return item.kind === "duplicate"
-      ? { kind: "duplicate", memory, differs: item.differs ?? [] }
-      : { kind: "created", memory };
+    const { kind, differs = [], recallLoop } = item;
+    if (kind !== "duplicate") return { kind: "created", memory };
+    return { kind, memory, differs, ...(recallLoop === undefined ? {} : { recallLoop }) };
   }
 }
 

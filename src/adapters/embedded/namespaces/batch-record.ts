@@ -9,6 +9,8 @@ export interface RecordedItem {
   readonly id?: string;
   /** Of a duplicate; absent in records of versions that did not compare duplicates. */
   readonly differs?: readonly DifferingField[];
+  /** See CreateOutcome. */
+  readonly recallLoop?: true;
   readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
 }
 
@@ -43,7 +45,8 @@ export function recordedRefusal({ error }: RecordedItem): RecollectError | undef
 function recordItem(outcome: CreateOutcome): RecordedItem {
   if (outcome.kind === "created") return { kind: "created", id: outcome.memory.id };
   if (outcome.kind === "duplicate") {
-    return { kind: "duplicate", id: outcome.memory.id, differs: outcome.differs };
+    const { memory, ...recorded } = outcome;
+    return { ...recorded, id: memory.id };
   }
   const { reason, message, detail } = outcome.error;
   const { cause: _cause, ...stored } = detail;

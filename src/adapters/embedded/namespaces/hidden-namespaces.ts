@@ -5,19 +5,23 @@ import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { termBytes } from "../keywords/terms.ts";
 
 /** The tenant of hidden namespaces; no caller has it. */
-const HIDDEN_TENANT = "";
+export const HIDDEN_TENANT = "";
 
 /** Tables whose rows are deleted by key, with that key. Memories are not among them: their terms are removed too. */
 const OTHERS = [
   { table: "memory_revision", key: "namespace_id, id, number" },
   { table: "cache_entry", key: "row" },
   { table: "cache_remembered", key: "row" },
+  { table: "memory_change", key: "namespace_id, sequence" },
   { table: "session", key: "namespace_id, session_id" },
   { table: "request", key: "namespace_id, key" },
+  { table: "compaction_group", key: "row" },
+  { table: "compaction_run", key: "row" },
+  { table: "changed_scope", key: "row" },
 ] as const;
 
 /**
- * Deleted namespaces that are too large to be removed in one transaction on a full disk. They are hidden in one small
+ * Deleted namespaces that are too large to be removed in one transaction, at all or on a full disk. They are hidden in one small
  * transaction: from then on they are not found. Their rows are then removed in steps; after a crash, the next start
  * continues.
  */

@@ -4,6 +4,7 @@ import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../ports/namespace-store.ts";
 import type { Database, Written } from "../database/database.ts";
+import { DELETE_STEP } from "../database/delete-steps.ts";
 import { isFull } from "../database/errors.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { HiddenNamespaces } from "./hidden-namespaces.ts";
@@ -11,7 +12,7 @@ import type { IdempotencyRecords } from "./idempotency.ts";
 import type { NamespaceIds } from "./namespace-ids.ts";
 
 /** The tables with rows of a namespace; rows below these are deleted by foreign key. */
-const TABLES = ["memory", "memory_revision", "session", "request", "cache_entry"] as const;
+const TABLES = ["memory", "memory_revision", "memory_change", "session", "request", "cache_entry"] as const;
 
 export interface EmbeddedNamespaceStoreOptions {
   readonly keywords: KeywordIndex;
@@ -31,6 +32,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   readonly #hidden: HiddenNamespaces;
   /** Serializes the removal of hidden namespaces; resolves when none is left, or when that failed. */
   #cleared: Promise<void>;
+  #isChecked = false;
   #isClosed = false;
 
   constructor(
@@ -44,7 +46,10 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     this.#idempotencyRecords = idempotencyRecords;
     this.#options = options;
     this.#hidden = new HiddenNamespaces(database, options.keywords);
-    this.#cleared = options.checked.then(() => this.#clear());
+    this.#cleared = options.checked.then(() => {
+      this.#isChecked = true;
+      return this.#clear();
+    });
   }
 
   async list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]> {
@@ -67,14 +72,21 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts> {
     try {
-      return await this.#delete(scope, options, (namespaceId) => this.#remove(namespaceId));
+      let isHidden = false;
+      const counts = await this.#delete(scope, options, (namespaceId, { memories }) => {
+        isHidden = memories > DELETE_STEP.rows;
+        if (isHidden) this.#hidden.hide(namespaceId);
+        else this.#remove(namespaceId);
+      });
+      // It is not found any more; removing its rows in one transaction would stop everything else.
+      if (isHidden) await this.#clearNow();
+      return counts;
     } catch (error) {
       if (!isFull(error)) throw error;
     }
     // The deletion does not fit into the reserved space of a full disk.
     const counts = await this.#delete(scope, options, (namespaceId) => this.#hidden.hide(namespaceId));
-    this.#cleared = this.#cleared.then(() => this.#clear());
-    await this.#cleared;
+    await this.#clearNow();
     return counts;
   }
 
@@ -84,10 +96,16 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     await this.#cleared;
   }
 
+  /** Removes hidden namespaces, or leaves that to the end of the check of the file, which takes longer than callers wait. */
+  async #clearNow(): Promise<void> {
+    this.#cleared = this.#cleared.then(() => this.#clear());
+    if (this.#isChecked) await this.#cleared;
+  }
+
   #delete(
     scope: NamespaceKey,
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
-    remove: (namespaceId: number) => void,
+    remove: (namespaceId: number, counts: NamespaceCounts) => void,
   ): Promise<NamespaceCounts> {
     return this.#database.write(
       (): Written<NamespaceCounts> => {
@@ -99,7 +117,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
         const counts = this.#counts(namespaceId);
         if (records !== undefined) this.#idempotencyRecords.record(records, request, { ...counts }, now);
         if (namespaceId === undefined) return { result: counts };
-        remove(namespaceId);
+        remove(namespaceId, counts);
         return { result: counts, afterCommit: () => this.#options.onDeleted(namespaceId) };
       },
       { deletes: true },

@@ -13,7 +13,7 @@ import type { Script } from "./script.ts";
 const READS: ReadonlySet<string> = new Set([
   ...["FT.SEARCH", "FT._LIST", "INFO", "PING"],
   ...["EXISTS", "HEXISTS", "HGET", "HGETALL", "HMGET", "HVALS", "MGET", "SMEMBERS"],
-  ...["ZCARD", "ZCOUNT", "ZRANGE", "ZSCAN"],
+  ...["ZCARD", "ZCOUNT", "ZRANGE", "ZSCAN", "XRANGE", "XREVRANGE"],
 ]);
 
 export function areReads(commands: readonly Command[]): boolean {

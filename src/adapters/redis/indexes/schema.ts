@@ -47,6 +47,10 @@ const MEMORY_FIELDS: readonly Argument[] = [
   ...["importance", "NUMERIC"],
 ];
 
+/** Those that format 2 has added, for `as_of`: an index of format 1 gets them when it is opened. */
+const HISTORY_FIELDS = ["ended", "from", "until"] as const;
+const HISTORY_SCHEMA: readonly Argument[] = HISTORY_FIELDS.flatMap((name) => [name, "NUMERIC"]);
+
 /** The indexed fields of a cache entry, without its vector. */
 const CACHE_FIELDS: readonly Argument[] = [...["scope", "TAG", "SEPARATOR", ",", "CASESENSITIVE"]];
 
@@ -56,6 +60,8 @@ export interface Wanted {
   readonly alias: string;
   readonly prefix: string;
   readonly fields: readonly Argument[];
+  /** Fields that later formats have added to it. */
+  readonly added: readonly Argument[];
   /** The schema of its vectors; empty when vector search is switched off. */
   readonly vector: readonly Argument[];
 }
@@ -69,8 +75,22 @@ export function wantedIndexes(
 ): readonly Wanted[] {
   const { memories, cache } = indexNames(names, keys, partition);
   return [
-    { content: "MEMORIES", alias: memories, prefix: partition.memories, fields: MEMORY_FIELDS, vector },
-    { content: "CACHE_ENTRIES", alias: cache, prefix: partition.cacheEntries, fields: CACHE_FIELDS, vector },
+    {
+      content: "MEMORIES",
+      alias: memories,
+      prefix: partition.memories,
+      fields: MEMORY_FIELDS,
+      added: HISTORY_SCHEMA,
+      vector,
+    },
+    {
+      content: "CACHE_ENTRIES",
+      alias: cache,
+      prefix: partition.cacheEntries,
+      fields: CACHE_FIELDS,
+      added: [],
+      vector,
+    },
   ];
 }
 
@@ -95,8 +115,12 @@ export async function openIndexes(
   },
 ): Promise<void> {
   const vector = wantedVector(options, options.vectors);
-  const open = (partition: PartitionKeys) =>
-    openPartition(client, partition, wantedIndexes(options.names, keys, partition, vector));
+  const open = async (partition: PartitionKeys): Promise<void> => {
+    const wanted = wantedIndexes(options.names, keys, partition, vector);
+    await openPartition(client, partition, wanted);
+    // Also fields that were added to an existing index.
+    await Promise.all(wanted.map(({ alias }) => isFilled(client, alias)));
+  };
   await Promise.all(keys.all().map(open));
 }
 
@@ -147,9 +171,10 @@ async function openIndex(
   const index = await readIndex(client, alias);
   if (index === undefined) throw refused(`the index ${alias} was made and is not there`);
   verify(wanted, index);
-  const field = String(wanted.vector[0] ?? "");
-  if (field !== "" && !index.fields.has(field)) {
-    const add: Command = ["FT.ALTER", alias, "SCHEMA", "ADD", ...wanted.vector];
+  for (const schema of [wanted.added, wanted.vector]) {
+    const field = String(schema[0] ?? "");
+    if (field === "" || index.fields.has(field)) continue;
+    const add: Command = ["FT.ALTER", alias, "SCHEMA", "ADD", ...schema];
     await ifAllowed(alias, () => orThere(client, add, "Duplicate field"));
   }
   return index.isIndexing ? undefined : index.documents;
@@ -206,7 +231,7 @@ async function makeFirst(client: RedisClient, wanted: Wanted): Promise<string> {
   return name;
 }
 
-function definition(name: string, { prefix, fields, vector }: Wanted): Command {
+function definition(name: string, { prefix, fields, added, vector }: Wanted): Command {
   return [
     "FT.CREATE",
     name,
@@ -215,6 +240,7 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
     ...["NOOFFSETS", "NOHL", "STOPWORDS", 0],
     "SCHEMA",
     ...fields,
+    ...added,
     ...vector,
   ];
 }
@@ -290,6 +316,11 @@ export interface Index {
   /** Share of the documents that are indexed, 0 to 1. */
   readonly indexedFraction: number;
   readonly isIndexing: boolean;
+}
+
+/** Whether an index of memories has the fields for `as_of`; Redis fills them in the background. */
+export function hasHistoryFields({ fields }: Pick<Index, "fields">): boolean {
+  return HISTORY_FIELDS.every((name) => fields.has(name));
 }
 
 /** The sizes in FT.INFO, in megabytes. */

@@ -55,6 +55,17 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     while (this.#batchesUnderWay > 0) await this.#writes.flush();
   }
 
+  /** Whether counts of this namespace may not be written yet. */
+  isBehind(scope: NamespaceKey): boolean {
+    return this.#batchesUnderWay > 0 || (this.current(scope)?.size ?? 0) > 0;
+  }
+
+  /** Resolves when the counts so far are written. */
+  async flush(): Promise<void> {
+    await this.written();
+    await this.#writes.flush();
+  }
+
   /** Call before new memories get these ids: the pending counts belong to the memories that have them now. */
   async settle(scope: NamespaceKey, ids: readonly string[]): Promise<void> {
     await this.written();

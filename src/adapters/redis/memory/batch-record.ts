@@ -12,6 +12,8 @@ export type RecordedItem = readonly [
   kind: "created" | "duplicate" | "taken" | "same" | "refused",
   what: string,
   differs?: readonly DifferingField[],
+  /** See CreateOutcome. */
+  recallLoop?: true,
 ];
 
 /** The record of a batch: its progress, and the outcomes of its items. */
@@ -24,7 +26,10 @@ export function recordOfBatch({ before, isLast }: BatchStep, plan: readonly Plan
 function recordedItem(outcome: CreateOutcome): RecordedItem {
   if (outcome.kind === "refused") return ["refused", refusalRecord(outcome.error)];
   if (outcome.kind === "created") return ["created", outcome.memory.id];
-  return ["duplicate", outcome.memory.id, outcome.differs];
+  const { memory, differs, recallLoop } = outcome;
+  return recallLoop === undefined
+    ? ["duplicate", memory.id, differs]
+    : ["duplicate", memory.id, differs, recallLoop];
 }
 
 function refusalRecord({ reason, message, detail }: RecollectError): string {

@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryDuplicate, memoryExists, memoryNotFound, RecollectError } from "../../../domain/errors.ts";
-import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
+import { differingFields, mergeDuplicate } from "../../../domain/memory/duplicate.ts";
 import {
   isExpired,
   type Memory,
@@ -11,8 +11,11 @@ import {
 import { superseded, toSupersede } from "../../../domain/memory/supersession.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
-/** The stored memory that an item conflicts with: none, one with its id, or its oldest duplicate. */
-export type Observation = "FREE" | "TAKEN" | StoredMemory;
+/** The stored memory that an item conflicts with: none, one with its id, its oldest duplicate, or one that was recalled. */
+export type Observation =
+  | "FREE"
+  | "TAKEN"
+  | { readonly kind: "duplicate" | "recalled"; readonly memory: StoredMemory };
 
 /** The plan for an item, valid while its observation holds. */
 export interface PlannedItem {
@@ -59,6 +62,12 @@ export function planCreation(
       return { observed: observation, outcome: { kind: "refused", error } };
     }
     const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, observation);
+    const recalled = duplicate === undefined ? batch.recalledBy(observation) : undefined;
+    if (recalled !== undefined) {
+      const differs = differingFields(recordOf(recalled), memory);
+      const outcome: CreateOutcome = { kind: "duplicate", memory: recalled, differs, recallLoop: true };
+      return { observed: observation, outcome };
+    }
     if (duplicate === undefined) {
       const superseded = supersededBy(scope, memory, observed.superseded, now);
       if (superseded instanceof RecollectError)
@@ -123,8 +132,16 @@ class PlannedBatch {
 
   /** The oldest duplicate: one from before the batch, else the first in the batch. */
   duplicateOf({ duplicateKey }: NewMemory, observation: Observation): StoredMemory | undefined {
-    if (typeof observation !== "string") return this.#memories.get(observation.id) ?? observation;
+    if (typeof observation !== "string" && observation.kind === "duplicate") {
+      return this.#asPlanned(observation.memory);
+    }
     return this.#memories.get(this.#created.get(duplicateKey) ?? "");
+  }
+
+  /** The recalled memory that makes an item a recall loop: one from before the batch, because no item is an access. */
+  recalledBy(observation: Observation): StoredMemory | undefined {
+    const isRecalled = typeof observation !== "string" && observation.kind === "recalled";
+    return isRecalled ? this.#asPlanned(observation.memory) : undefined;
   }
 
   add({ memory, duplicateKey }: NewMemory): void {
@@ -133,6 +150,11 @@ class PlannedBatch {
     if (memory.state === "ACTIVE" && !this.#created.has(duplicateKey)) {
       this.#created.set(duplicateKey, memory.id);
     }
+  }
+
+  /** A memory from before the batch, as the items so far have changed it. */
+  #asPlanned(memory: StoredMemory): StoredMemory {
+    return this.#memories.get(memory.id) ?? memory;
   }
 
   change(memory: StoredMemory): StoredMemory {

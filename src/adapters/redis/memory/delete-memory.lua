@@ -9,6 +9,7 @@ if not etag then return { 'MISSING' } end
 if has_etag == '1' and expected_etag ~= etag then return { 'CHANGED', etag } end
 local changes = no_changes()
 remove_memory(changes, id)
+note(changes, 'D', id)
 write_changes(changes)
 record('deleted')
 return { 'DONE' }

@@ -24,6 +24,13 @@ for _, id in ipairs(first_of(cache_order)) do
   redis.call('ZREM', cache_order, id)
   left = left - 1
 end
+for _, id in ipairs(first_of(compaction_order)) do
+  redis.call('UNLINK', compaction_prefix .. id, compaction_groups_prefix .. id)
+  redis.call('ZREM', unfinished_compactions, id .. '/' .. namespace_id)
+  redis.call('ZREM', ended_compactions, id .. '/' .. namespace_id)
+  redis.call('ZREM', compaction_order, id)
+  left = left - 1
+end
 for _, session in ipairs(redis.call('HRANDFIELD', last_positions, left)) do
   redis.call('UNLINK', session_prefix .. session)
   redis.call('HDEL', last_positions, session)

@@ -1,5 +1,4 @@
 import type { FilteredSize } from "../../../domain/memory/search-plan.ts";
-import { digest } from "../../../lib/digest.ts";
 import type { Counters, CounterUpdates } from "./counter-cache.ts";
 import type { MemoryQuery } from "./query.ts";
 import { namespaceToken } from "./tokens.ts";
@@ -32,18 +31,16 @@ export interface SizeEstimate {
   readonly needsCount: boolean;
 }
 
-const DIGITS = 20;
-
 export function filterCounters(
   namespaceId: string,
-  { text, params, counted, isCounted }: MemoryQuery,
+  { counted, isCounted, shareName }: MemoryQuery,
 ): FilterCounters {
   const all = namespaceToken(namespaceId);
   return {
     tokens: [all, ...counted.flat()],
     namespaceToken: all,
     bounds: counted,
-    shareName: digest(text, ...[...params.values()].map(String)).slice(0, DIGITS),
+    shareName,
     isCounted,
   };
 }

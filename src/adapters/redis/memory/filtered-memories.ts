@@ -12,7 +12,7 @@ import { estimateSize, filterCounters, shareCounter, sizeCounters } from "./filt
 import { isIndexSooner } from "./page-plan.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
-import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./reads.ts";
+import { type FilterCount, type MemorySource, passesMost, type SourceQuery } from "./reads.ts";
 
 /** Sweeps before a count falls back to a scan. */
 const MAX_SWEEPS = 3;
@@ -26,6 +26,8 @@ export interface FilteredMemoriesOptions {
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** Called when there is no index. */
   readonly missing: (scope: NamespaceKey) => void;
+  /** Whether the index can answer `as_of`. */
+  readonly hasHistory: (scope: NamespaceKey) => boolean;
 }
 
 interface Page {
@@ -53,7 +55,7 @@ export class FilteredMemories {
     this.#unlessMissing(scope, () => this.#count(scope, filter, now));
 
   async #count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number | undefined> {
-    if (asksForAccess(filter)) return undefined;
+    if (!this.#isIndexed(scope, filter)) return undefined;
     for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
       const replies = await this.#ask(scope, filter, (query, { partition }) => [
         ["ZCOUNT", partition.memoryExpiry, "-inf", now],
@@ -88,7 +90,7 @@ export class FilteredMemories {
   }
 
   async #isSooner(scope: NamespaceKey, { filter, limit }: SourceQuery): Promise<boolean> {
-    if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
+    if (!this.#isIndexed(scope, filter) || passesMost(filter)) return false;
     const { counters } = this.#options;
     const answer = await this.#ask(scope, filter, (query, { namespaceId, sizes }) => {
       const wanted = filterCounters(namespaceId, query);
@@ -191,6 +193,11 @@ export class FilteredMemories {
       return query === undefined ? [] : commands(query, namespace);
     });
     return replies && asked && { ...asked, replies };
+  }
+
+  /** Whether the index holds all that the filter asks for. */
+  #isIndexed(scope: NamespaceKey, filter: MemoryFilter): boolean {
+    return !asksForAccess(filter) && (filter.asOf === undefined || this.#options.hasHistory(scope));
   }
 
   #index(scope: NamespaceKey): string {

@@ -31,10 +31,13 @@ for index, memory in ipairs(memories) do
   local is_taken = etag_of(memory.id, now)
   if not is_taken then
     -- Expired, but not swept yet: the id is free.
-    remove_memory(changes, memory.id)
+    if remove_memory(changes, memory.id) then note(changes, 'E', memory.id) end
     write_memory(changes, memory, generation, position_of(memory.session, tonumber(memory.position)), now)
+    count_change(changes, memory.user)
+    note(changes, 'C', memory.id)
   end
   written[index] = is_taken and 0 or 1
 end
 write_changes(changes)
+write_changed_scopes(changes, now)
 return { 'DONE', written }

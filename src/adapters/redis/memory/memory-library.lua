@@ -1,5 +1,6 @@
 -- The stored form of a memory (see keys.ts). Only these functions write and remove memories, so that all counters and
--- indexes follow. Counts are summed up in `changes` and written once per script: many memories share terms.
+-- indexes follow. Counts are summed up in `changes` and written once per script (write_changes in feed-library.lua): many
+-- memories share terms.
 -- Names that end in _prefix are key prefixes.
 
 -- Nil when the vectors are of the generation that the caller has.
@@ -9,7 +10,12 @@ local function other_model(generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0, feed = {}, users = {} }
+end
+
+-- Notes a change for the feed. kind: its first letter.
+local function note(changes, kind, id)
+  changes.feed[#changes.feed + 1] = kind .. id
 end
 
 local function count_tokens(changes, tokens, by)
@@ -65,13 +71,18 @@ local function count_indexed(by)
   if by ~= 0 and redis.call('HEXISTS', meta, 'memories') == 1 then redis.call('HINCRBY', meta, 'memories', by) end
 end
 
-local function write_changes(changes)
-  add(counters, { memories = changes.memories, terms = changes.terms })
-  add(document_frequencies, changes.frequencies)
-  add(sizes, changes.sizes)
-  count_indexed(changes.memories)
-  -- Detects that an older state was restored: see store-identity.ts.
-  if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
+-- Counts the write of a memory of this user by a call, for write_changed_scopes.
+local function count_change(changes, user)
+  changes.users[user] = (changes.users[user] or 0) + 1
+end
+
+-- The users whose memories have changed since their last compaction.
+local function write_changed_scopes(changes, now)
+  for user, by in pairs(changes.users) do
+    local member = namespace_id .. '/' .. user
+    redis.call('ZADD', changed_scopes, 'NX', now, member)
+    redis.call('ZINCRBY', changed_scope_counts, by, member)
+  end
 end
 
 -- The etag of an existing, unexpired memory; else nil.
@@ -98,6 +109,36 @@ local function add_pending(id, is_refused, now)
   if not is_refused then redis.call('ZADD', pending_since, now, member) end
 end
 
+-- The members of an ACTIVE memory in `duplicates`: by its duplicate key and by its text key, which is nil for a memory that
+-- an earlier version has written. `dup` is the first.
+local function add_duplicate(id, dup, same_text)
+  redis.call('ZADD', duplicates, 0, dup)
+  if same_text then redis.call('ZADD', duplicates, 0, same_text .. dup:sub(-18 - #id)) end
+end
+
+local function remove_duplicate(id, dup, same_text)
+  redis.call('ZREM', duplicates, dup)
+  if same_text then redis.call('ZREM', duplicates, same_text .. dup:sub(-18 - #id)) end
+end
+
+-- The fields that as_of filters by: see historyInput in rows.ts. Absent ones are not written, because the index refuses an
+-- empty number.
+local function history_of(memory)
+  local fields = {}
+  for field, value in pairs({ ended = memory.ended, from = memory.valid_from, ['until'] = memory.valid_until }) do
+    if value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+  end
+  return fields
+end
+
+local function set_history(key, memory)
+  local fields = history_of(memory)
+  if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
+end
+
 -- Writes a memory. `position`: in its session, 0 without one. `revision`: the number of the one that it replaces; nil for a new
 -- memory.
 local function write_memory(changes, memory, generation, position, now, revision)
@@ -115,12 +156,14 @@ local function write_memory(changes, memory, generation, position, now, revision
   set('event', memory.event)
   set('expire', memory.expire)
   set('dup', memory.dup)
+  set('text', memory.same_text)
   set('rev', revision or '')
+  for _, value in ipairs(history_of(memory)) do fields[#fields + 1] = value end
   set('v' .. generation, memory.vector)
   -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
   redis.call('ZADD', memory_order, memory.created, memory.id)
-  if memory.dup ~= '' then redis.call('ZADD', duplicates, 0, memory.dup) end
+  if memory.dup ~= '' then add_duplicate(memory.id, memory.dup, memory.same_text) end
   if memory.expire ~= '' then redis.call('ZADD', memory_expiry, memory.expire, namespace_id .. '/' .. memory.id) end
   if position > 0 then redis.call('ZADD', session_prefix .. memory.session, position, memory.id) end
   if memory.vector ~= '' and redis.call('HEXISTS', meta, 'next') == 1 then
@@ -155,14 +198,60 @@ end
 -- the one that it replaces.
 local function supersede_memory(changes, memory, revision)
   local key = memory_prefix .. memory.id
-  local tok, dup = unpack(redis.call('HMGET', key, 'tok', 'dup'))
+  local tok, dup, same_text = unpack(redis.call('HMGET', key, 'tok', 'dup', 'text'))
   count_tokens(changes, tok, -1)
   count_tokens(changes, memory.tok, 1)
-  redis.call('HSET', key, 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision)
+  local state = { 'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'rev', revision, 'ended', memory.ended }
+  redis.call('HSET', key, unpack(state))
   if dup then
-    redis.call('HDEL', key, 'dup')
-    redis.call('ZREM', duplicates, dup)
+    redis.call('HDEL', key, 'dup', 'text')
+    remove_duplicate(memory.id, dup, same_text)
   end
+  changes.made = changes.made + 1
+end
+
+-- Writes another record of a memory: see MemoryChanges.put. Its terms, vectors and position do not change. dup, same_text: '' unless
+-- it is ACTIVE; ended: '' if it is. `revision`: the number of the one that it replaces. moved: the letter of its change in the
+-- feed, when that changes its state.
+local function put_memory(changes, memory, revision)
+  local key, member = memory_prefix .. memory.id, namespace_id .. '/' .. memory.id
+  local stored = redis.call('HMGET', key, 'tok', 'dup', 'text', 'created', 'event', 'expire', 'ended')
+  local tok, dup, same_text, created, event, expire, ended = unpack(stored)
+  count_tokens(changes, tok, -1)
+  count_tokens(changes, memory.tok, 1)
+  local fields = {
+    'tok', memory.tok, 'rec', memory.rec, 'etag', memory.etag, 'importance', memory.importance, 'rev', revision,
+    'facts', created .. ' ' .. (event or '') .. ' ' .. memory.importance .. ' ' .. memory.expire,
+  }
+  local gone = {}
+  local function put(field, value, before)
+    if value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    elseif before then
+      gone[#gone + 1] = field
+    end
+  end
+  put('expire', memory.expire, expire)
+  put('ended', memory.ended, ended)
+  if memory.dup == '' or not dup then
+    put('dup', memory.dup, dup)
+    put('text', memory.same_text, same_text)
+  end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+  redis.call('HSET', key, unpack(fields))
+  if memory.expire ~= '' then
+    redis.call('ZADD', memory_expiry, memory.expire, member)
+  elseif expire then
+    redis.call('ZREM', memory_expiry, member)
+  end
+  if dup and memory.dup == '' then
+    remove_duplicate(memory.id, dup, same_text)
+  elseif not dup and memory.dup ~= '' then
+    add_duplicate(memory.id, memory.dup, memory.same_text)
+  end
+  local function state(tokens) return (',' .. tokens):match(',(x%x+)') end
+  note(changes, state(tok) == state(memory.tok) and 'U' or memory.moved, memory.id)
   changes.made = changes.made + 1
 end
 
@@ -172,11 +261,12 @@ local function take_memory(changes, id)
   remove_pending(id)
   local key = memory_prefix .. id
   if redis.call('EXISTS', key) == 0 then return false end
-  local tok, terms, dup, position = unpack(redis.call('HMGET', key, 'tok', 'terms', 'dup', 'pos'))
+  local tok, terms, dup, same_text, position =
+    unpack(redis.call('HMGET', key, 'tok', 'terms', 'dup', 'text', 'pos'))
   tok = tok or ''
   redis.call('DEL', key)
   redis.call('ZREM', memory_order, id)
-  if dup then redis.call('ZREM', duplicates, dup) end
+  if dup then remove_duplicate(id, dup, same_text) end
   local session = (',' .. tok):match(',(s%x+)')
   if session and position ~= '0' then redis.call('ZREM', session_prefix .. session, id) end
   count(changes, tok, terms or '', -1)

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { AccessStatistics, StoredMemory } from "../../../domain/memory/memory.ts";
-import type { ListPosition } from "../../../ports/memory/reader.ts";
+import { NEIGHBOR_REACH } from "../../../domain/memory/neighbors.ts";
+import type { ListPosition, NeighborOptions } from "../../../ports/memory/reader.ts";
 import type { Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { list, rows } from "../connection/script.ts";
@@ -11,6 +12,7 @@ import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-s
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type CachedMemory, createMemoryCache } from "./memory-cache.ts";
 import { MEMORY, type MemoryRow, memoryKeys, ROW, readRow, storedMemory } from "./rows.ts";
+import { tokenOf } from "./tokens.ts";
 
 const READ = defineNamespaceScript({
   file: new URL("./read-memories.lua", import.meta.url),
@@ -18,6 +20,20 @@ const READ = defineNamespaceScript({
   effect: "reads",
   arguments: [rows("memories", ["id", "etag"])],
   reply: (reply) => listOf(listOf(reply)[1]),
+});
+const NEIGHBORS = defineNamespaceScript({
+  file: new URL("./read-neighbors.lua", import.meta.url),
+  libraries: [ROW],
+  effect: "reads",
+  keys: ["sessionPrefix"],
+  arguments: [
+    ...(["now", "asOf", "hasActive", "count", "reach", "maxBytes"] as const),
+    ...[list("ids"), list("states"), list("required")],
+  ],
+  reply: (reply) => {
+    const [, found, lists] = listOf(reply);
+    return { rows: listOf(found), lists: listOf(lists).map((one) => listOf(one).map(numberOf)) };
+  },
 });
 const WALK = defineNamespaceScript({
   file: new URL("./walk-memories.lua", import.meta.url),
@@ -91,6 +107,44 @@ export class MemoryPages {
       yield page.memories;
       after = page.last;
     } while (after !== undefined);
+  }
+
+  /** See MemoryReader. */
+  async neighbors(
+    scope: NamespaceKey,
+    ids: readonly string[],
+    { filter, count, maxBytes, now }: NeighborOptions,
+  ): Promise<StoredMemory[][]> {
+    await this.#accesses.written();
+    let accesses = this.#accesses.current(scope);
+    const { states, userId, agentId, asOf = "" } = filter;
+    const found = await this.#namespaces.run(scope, {
+      script: NEIGHBORS,
+      input: (namespace) => {
+        accesses = this.#accesses.current(scope);
+        const token = (type: "state" | "user" | "agent", value: string): string =>
+          tokenOf(namespace.namespaceId, type, value);
+        return {
+          memoryPrefix: namespace.memory(""),
+          accessCounts: namespace.accessCounts,
+          lastAccesses: namespace.lastAccesses,
+          sessionPrefix: namespace.session(""),
+          ...{ now, asOf, count, maxBytes, ids, reach: NEIGHBOR_REACH },
+          hasActive: states.includes("ACTIVE") ? 1 : 0,
+          states: states.map((state) => token("state", state)),
+          required: [
+            ...(userId === undefined ? [] : [token("user", userId)]),
+            ...(agentId === undefined ? [] : [token("agent", agentId)]),
+          ],
+        };
+      },
+    });
+    if (found === undefined) return ids.map(() => []);
+    const memories = found.rows.map((reply) => {
+      const row = readRow(reply, this.#model.identity);
+      return row && readMemory(row, accesses).memory;
+    });
+    return found.lists.map((places) => places.flatMap((place) => memories[place - 1] ?? []));
   }
 
   async #readStep(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {

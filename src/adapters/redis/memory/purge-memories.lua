@@ -16,6 +16,7 @@ if not wrong then
     local etag = etag_of(memory.id, now)
     if etag == memory.etag then
       remove_memory(changes, memory.id)
+      note(changes, 'D', memory.id)
       count = count + 1
     elseif etag then
       changed[#changed + 1] = memory.id

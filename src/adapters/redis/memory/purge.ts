@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { contentBytes, nextStep } from "../../../domain/memory/batch-steps.ts";
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
@@ -11,6 +12,7 @@ import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempo
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
+import { FEED, feedInput } from "./changes.ts";
 import { MAX_STEP } from "./pages.ts";
 import type { MemoryReads } from "./reads.ts";
 import { MEMORY, memoryKeys } from "./rows.ts";
@@ -18,7 +20,7 @@ import { stepLimits } from "./step-limits.ts";
 
 const PURGE = defineNamespaceScript({
   file: new URL("./purge-memories.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY],
+  libraries: [IDEMPOTENCY, MEMORY, FEED],
   effect: "frees",
   arguments: ["isLast", "purgedBefore", rows("memories", ["id", "etag"])],
   reply: (reply): Progress & { readonly changed: readonly string[] } => {
@@ -49,14 +51,28 @@ export class MemoryPurge {
   readonly #namespaces: Namespaces;
   readonly #reads: MemoryReads;
   readonly #accesses: MemoryAccesses;
-
   readonly #model: VectorModel;
+  readonly #feedLimits: FeedLimits;
 
-  constructor(namespaces: Namespaces, model: VectorModel, reads: MemoryReads, accesses: MemoryAccesses) {
+  constructor(
+    namespaces: Namespaces,
+    {
+      model,
+      reads,
+      accesses,
+      feedLimits,
+    }: {
+      readonly model: VectorModel;
+      readonly reads: MemoryReads;
+      readonly accesses: MemoryAccesses;
+      readonly feedLimits: FeedLimits;
+    },
+  ) {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#reads = reads;
     this.#accesses = accesses;
+    this.#feedLimits = feedLimits;
   }
 
   async run(scope: NamespaceKey, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
@@ -116,6 +132,7 @@ export class MemoryPurge {
         ...memoryKeys(namespace),
         ...requestInput(request),
         request: partition.requestBeside(scope, request?.key ?? ""),
+        ...feedInput(this.#feedLimits),
         now,
         isLast: isLast ? 1 : 0,
         purgedBefore: progress.count,

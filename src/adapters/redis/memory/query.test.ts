@@ -29,8 +29,11 @@ describe("a filter as a query", () => {
           tagsNone: values,
           metadata: values,
           createTime: { start: 1, end: 2 },
+          asOf: 3,
         });
-        expect(query?.text).toMatch(/^(-?@tok:\{\$p\d+(\|\$p\d+)*\}|@created:\[\$p\d+ \(\$p\d+\]| )+$/);
+        expect(query?.text).toMatch(
+          /^(-?@tok:\{\$p\d+(\|\$p\d+)*\}|@created:\[\$p\d+ \(\$p\d+\]|-@(created|from|until):\[(\(\$p\d+ \+inf|-inf \$p\d+)\]| )+$/,
+        );
         for (const param of query?.params.values() ?? []) expect(param).toMatch(/^([a-z][0-9a-f]{20}|\d)$/);
       }),
     );

@@ -1,5 +1,6 @@
 import type { MemoryFilter, NumberRange, TimeRange } from "../../../domain/memory/filter.ts";
 import type { MemoryState } from "../../../domain/memory/memory.ts";
+import { digest } from "../../../lib/digest.ts";
 import type { Argument } from "../connection/client.ts";
 import { isCounted, namespaceToken, type TokenType, tokenOf } from "./tokens.ts";
 
@@ -17,6 +18,11 @@ export interface MemoryQuery {
   readonly counted: readonly (readonly string[])[];
   /** Whether the filter has no other conditions. */
   readonly isCounted: boolean;
+  /**
+   * Names the share of memories that pass. The times of `asOf` within a day have one name: of a namespace that changes little
+   * in a day they pass nearly the same, and callers ask for what holds now with another time in each request.
+   */
+  readonly shareName: string;
 }
 
 const STATES = {
@@ -25,6 +31,9 @@ const STATES = {
   ARCHIVED: true,
   QUARANTINED: true,
 } as const satisfies Readonly<Record<MemoryState, true>>;
+
+const SHARE_DIGITS = 20;
+const DAY_MS = 86_400_000;
 
 /** Whether the filter has a condition on the access time, which no index holds. */
 export function asksForAccess({ lastAccessTime }: MemoryFilter): boolean {
@@ -48,7 +57,19 @@ export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQu
   const states = [...new Set(filter.states)];
   // Every memory is in one of the states: one posting list is cheaper than the union of four.
   if (states.length === Object.keys(STATES).length) query.any([namespaceToken(namespaceId)]);
-  else any("state", states);
+  else if (filter.asOf === undefined || !states.includes("ACTIVE")) any("state", states);
+  else {
+    // What ceased to be ACTIVE later counts as ACTIVE, whatever it is now.
+    const now = states.map((state) => tokenOf(namespaceId, "state", state));
+    query.anyOrAfter(now, namespaceToken(namespaceId), "ended", filter.asOf);
+  }
+  if (filter.asOf !== undefined) {
+    if (!states.includes("ACTIVE")) query.notAfter("ended", filter.asOf);
+    // Negated, because an absent bound passes, and because few memories are later than a time that is nearly now.
+    query.notAfter("created", filter.asOf);
+    query.notAfter("from", filter.asOf);
+    query.after("until", filter.asOf);
+  }
   equal("user", filter.userId);
   equal("agent", filter.agentId);
   equal("session", filter.sessionId);
@@ -89,6 +110,7 @@ class QueryText implements MemoryQuery {
   readonly params = new Map<string, Argument>();
   readonly counted: (readonly string[])[] = [];
   readonly #clauses: string[] = [];
+  readonly #shareValues: string[] = [];
   /** An empty range. */
   isEmpty = false;
 
@@ -100,9 +122,31 @@ class QueryText implements MemoryQuery {
     return this.#clauses.join(" ");
   }
 
+  get shareName(): string {
+    return digest(this.text, ...this.#shareValues).slice(0, SHARE_DIGITS);
+  }
+
   any(tokens: readonly string[]): void {
     this.#clauses.push(`@tok:{${this.#names(tokens)}}`);
     if (tokens.every(isCounted)) this.counted.push(tokens);
+  }
+
+  /** One of the tokens, or the number in this field is later; every memory of the namespace has the token `all`. */
+  anyOrAfter(tokens: readonly string[], all: string, field: string, time: number): void {
+    const now = `@tok:{${this.#names(tokens)}}`;
+    this.#clauses.push(`(${now}|(@tok:{${this.#names([all])}} @${field}:[(${this.#time(time)} +inf]))`);
+    // A bound only: another clause is counted instead of this one.
+    this.counted.push([all]);
+  }
+
+  /** The number in this field is not later, or absent. */
+  notAfter(field: string, time: number): void {
+    this.#clauses.push(`-@${field}:[(${this.#time(time)} +inf]`);
+  }
+
+  /** The number in this field is later, or absent. */
+  after(field: string, time: number): void {
+    this.#clauses.push(`-@${field}:[-inf ${this.#time(time)}]`);
   }
 
   none(tokens: readonly string[]): void {
@@ -126,9 +170,14 @@ class QueryText implements MemoryQuery {
     return values.map((value) => `$${this.#name(value)}`).join("|");
   }
 
-  #name(value: string): string {
+  #time(time: number): string {
+    return `$${this.#name(spellNumber(time), String(Math.floor(time / DAY_MS)))}`;
+  }
+
+  #name(value: string, shareValue = value): string {
     const name = `p${this.params.size}`;
     this.params.set(name, value);
+    this.#shareValues.push(shareValue);
     return name;
   }
 }

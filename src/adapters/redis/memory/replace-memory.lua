@@ -1,5 +1,5 @@
 -- Replaces a memory, which becomes a revision, and keeps its position and its access statistics. `memories` holds the new state alone: the fields
--- of write_memory.
+-- of write_memory. change: its kind in the change feed, the first letter.
 -- Answers DONE and the row; REPLAY, outcome and the row; MISSING; CHANGED and the etag; REUSED, STALE, MODEL.
 local wrong = stale()
 if wrong then return wrong end
@@ -19,6 +19,9 @@ local changes = no_changes()
 local revision = keep_revision(memory.id, memory.updated)
 take_memory(changes, memory.id)
 write_memory(changes, memory, generation, position, now, revision)
+count_change(changes, memory.user)
+note(changes, change, memory.id)
 write_changes(changes)
+write_changed_scopes(changes, now)
 record('replaced')
 return { 'DONE', read_memory(memory.id, {}) }

@@ -2,16 +2,22 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
   type AccessStatistics,
+  duplicateKey,
+  endedTime,
   type Memory,
   type MemoryEmbedding,
+  type MemoryState,
   type StoredMemory,
+  textKey,
   withAccess,
 } from "../../../domain/memory/memory.ts";
+import { putTime } from "../../../domain/memory/revision.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
 import type { CachedMemory } from "./memory-cache.ts";
@@ -32,16 +38,18 @@ export const MEMORY = defineLibrary({
     ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
     "revisionsPrefix",
     ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
+    ...(["changedScopes", "changedScopeCounts"] as const),
   ],
   arguments: ["namespaceId"],
 });
 
-/** The keys of MEMORY. */
+/** The keys of MEMORY and FEED. */
 export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,
     counters: namespace.counters,
+    changeFeed: namespace.changeFeed,
     memoryPrefix: namespace.memory(""),
     memoryOrder: namespace.order,
     duplicates: namespace.duplicates,
@@ -53,13 +61,23 @@ export function memoryKeys(namespace: NamespaceRedisKeys) {
     lastAccesses: namespace.lastAccesses,
     revisionsPrefix: namespace.revisions(""),
     ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
+    changedScopes: namespace.partition.changedScopes,
+    changedScopeCounts: namespace.partition.changedScopeCounts,
   };
+}
+
+/** What `as_of` filters by, beside the create time; an absent time is empty. The hash has them as `ended`, `from` and `until`. */
+export const HISTORY_FIELDS = ["ended", "validFrom", "validUntil"] as const;
+
+export function historyInput(memory: Memory): Readonly<Record<(typeof HISTORY_FIELDS)[number], Argument>> {
+  const { validFrom = "", validUntil = "" } = memory;
+  return { ended: endedTime(memory) ?? "", validFrom, validUntil };
 }
 
 /** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
 export const MEMORY_FIELDS = [
   ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
-  ...(["dup", "expire", "session", "pending", "updated"] as const),
+  ...(["dup", "sameText", "expire", "session", "pending", "updated", "user", ...HISTORY_FIELDS] as const),
 ] as const;
 
 export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
@@ -79,10 +97,13 @@ export function memoryInput(namespaceId: string, item: Replacement, pack: PackRe
     emb: JSON.stringify(embedding),
     etag,
     dup: state === "ACTIVE" ? duplicateMember(item) : "",
+    sameText: state === "ACTIVE" ? item.textKey : "",
     expire: expireTime ?? "",
     session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
     pending: pendingState(item),
+    user: record.userId,
     updated: updateTime,
+    ...historyInput(item.memory),
   };
 }
 
@@ -93,7 +114,7 @@ export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field,
 >;
 
 /** The fields of a row that supersede_memory in memory-library.lua reads: what a new state changes of every memory. */
-export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated"] as const;
+export const SUPERSEDED_FIELDS = ["id", "tok", "rec", "etag", "updated", "ended"] as const;
 
 export function supersededInput(
   namespaceId: string,
@@ -102,13 +123,42 @@ export function supersededInput(
 ): Readonly<Record<(typeof SUPERSEDED_FIELDS)[number], Argument>> {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const tok = memoryTokens(namespaceId, memory).join(",");
-  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime };
+  const ended = endedTime(memory) ?? "";
+  return { id: memory.id, tok, rec: pack(record), etag: memory.etag, updated: memory.updateTime, ended };
 }
 
 /** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
 export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord): MemoryInput {
   const changed = supersededInput(namespaceId, memory, pack);
-  return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "" };
+  return { ...NO_MEMORY, ...changed, expire: memory.expireTime ?? "", user: memory.userId };
+}
+
+/** How the change feed spells that a memory has come to a state: see putKind and feed-library.lua. */
+const MOVED: Readonly<Record<MemoryState, string>> = {
+  ACTIVE: "R",
+  SUPERSEDED: "S",
+  ARCHIVED: "A",
+  QUARANTINED: "U",
+};
+
+/** The fields of a row that put_memory in memory-library.lua reads. */
+export const PUT_FIELDS = [...SUPERSEDED_FIELDS, "importance", "expire", "dup", "sameText", "moved"] as const;
+
+export function putInput(
+  namespaceId: string,
+  memory: Memory,
+  { pack, now }: { readonly pack: PackRecord; readonly now: number },
+): Readonly<Record<(typeof PUT_FIELDS)[number], Argument>> {
+  const { importance, expireTime, state } = memory;
+  return {
+    ...supersededInput(namespaceId, memory, pack),
+    updated: putTime(memory, now),
+    importance,
+    expire: expireTime ?? "",
+    dup: state === "ACTIVE" ? duplicateMember({ duplicateKey: duplicateKey(memory), memory }) : "",
+    sameText: state === "ACTIVE" ? textKey(memory) : "",
+    moved: MOVED[state],
+  };
 }
 
 /** A memory without a vector is in the embedding queue; one whose text is refused is due when an operator retries it. */
@@ -117,14 +167,26 @@ export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | 
   return memory.embedding.state === "REFUSED" ? "REFUSED" : "PENDING";
 }
 
+/** The item to write: without a vector of another model than `model`, in which case the memory is pending. */
+export function ofThisModel<Item extends Replacement>(item: Item, model: Pick<VectorModel, "takes">): Item {
+  const { embedding } = item.memory;
+  if (embedding.state !== "READY" || model.takes(embedding)) return item;
+  const { vector: _ofAnother, ...rest } = item;
+  const memory = { ...item.memory, embedding: { ...embedding, state: "PENDING" as const } };
+  return { ...rest, memory } as unknown as Item;
+}
+
 /** Shifts times to the year 1, so that their padded digits sort by time. */
 const TIME_OFFSET = 10 ** 15;
 const TIME_DIGITS = 16;
 
-/** `<duplicate key>:<create time, padded>:<id>`. */
-function duplicateMember({ duplicateKey, memory }: Replacement): string {
+/** `<duplicate key>:<create time, padded>:<id>`; with the text key in front it is the member for recall loops. */
+function duplicateMember({
+  duplicateKey: key,
+  memory,
+}: Pick<Replacement, "duplicateKey" | "memory">): string {
   const time = String(memory.createTime + TIME_OFFSET).padStart(TIME_DIGITS, "0");
-  return `${duplicateKey}:${time}:${memory.id}`;
+  return `${key}:${time}:${memory.id}`;
 }
 
 /** A row of row-library.lua. */

@@ -32,7 +32,14 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   });
 
   const opened = (sweep: () => Promise<void> = never): MemorySearch =>
-    new MemorySearch({ ...index, counters: new CounterCache(), sweep, walk: never, missing: never });
+    new MemorySearch({
+      ...index,
+      counters: new CounterCache(),
+      sweep,
+      walk: never,
+      missing: never,
+      hasHistory: () => true,
+    });
   const put = (count: number, termsOf: (at: number) => readonly string[], from = 0) =>
     index.put(
       scope,
@@ -216,6 +223,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       sweep: never,
       walk: never,
       missing: never,
+      hasHistory: () => true,
     });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
     expect((await search.search(scope, query, NOW)).byVector).toHaveLength(1);
@@ -266,6 +274,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         sweep: never,
         walk: never,
         missing: never,
+        hasHistory: () => true,
       });
     }, 60_000);
     afterAll(() => vectors[Symbol.asyncDispose]());

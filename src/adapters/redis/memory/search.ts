@@ -62,6 +62,8 @@ export interface MemorySearchOptions {
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** Called when there is no index. */
   readonly missing: (scope: NamespaceKey) => void;
+  /** Whether the index can answer `as_of`. */
+  readonly hasHistory: (scope: NamespaceKey) => boolean;
   /** Searches without an index: for filters that no index supports, or when there is none. */
   readonly walk: (scope: NamespaceKey, query: CandidateQuery, now: number) => Promise<Candidates>;
 }
@@ -94,6 +96,9 @@ export class MemorySearch implements CandidateSearch {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
     const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
+    if (wanted.filter.asOf !== undefined && !this.#options.hasHistory(scope)) {
+      return this.#withoutIndex(scope, query, now);
+    }
     try {
       return await this.#searchIndex(scope, query, now);
     } catch (error) {

@@ -7,7 +7,7 @@ for index, id in ipairs(ids) do
   local expire = redis.call('ZSCORE', memory_expiry, namespace_id .. '/' .. id)
   if expire and tonumber(expire) <= tonumber(now) then
     left = left - redis.call('HSTRLEN', memory_prefix .. id, 'terms')
-    remove_memory(changes, id)
+    if remove_memory(changes, id) then note(changes, 'E', id) end
   end
   swept = index
 end

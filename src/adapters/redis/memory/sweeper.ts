@@ -1,13 +1,15 @@
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
-import { isText, listOf, numberOf } from "../connection/replies.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
 import type { Keys, NamespaceRedisKeys, PartitionKeys } from "../namespaces/keys.ts";
+import { FEED, feedInput } from "./changes.ts";
 import { MEMORY, memoryKeys } from "./rows.ts";
 
 const SWEEP = defineScript({
   file: new URL("./sweep-memories.lua", import.meta.url),
-  libraries: [MEMORY],
+  libraries: [MEMORY, FEED],
   effect: "frees",
   arguments: ["now", "maxBytes", list("ids")],
   reply: (reply) => numberOf(listOf(reply)[1]),
@@ -16,7 +18,11 @@ const DROP = defineScript({
   file: new URL("./drop-namespace.lua", import.meta.url),
   libraries: [MEMORY],
   effect: "frees",
-  keys: ["namespaceNames", "deleted", "cacheEntryPrefix", "cacheOrder", list("otherKeys")],
+  keys: [
+    ...(["namespaceNames", "deleted", "cacheEntryPrefix", "cacheOrder", "compactionOrder"] as const),
+    ...(["compactionPrefix", "compactionGroupsPrefix", "unfinishedCompactions", "endedCompactions"] as const),
+    list("otherKeys"),
+  ],
   arguments: ["limit"],
   reply: (reply) => ({ hasMore: isText(listOf(reply)[0], "MORE") }),
 });
@@ -27,6 +33,9 @@ const DROP = defineScript({
  */
 const STEP = 25;
 const STEP_BYTES = 32 * 1024;
+
+/** Members that one step of a scan reads. */
+const SCAN_STEP = 500;
 
 /** Steps of one sweep, for which searches wait. The next sweep continues. */
 const MAX_STEPS = 1000;
@@ -41,6 +50,7 @@ const PAUSE_MS = 1000;
 export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #keys: Keys;
+  readonly #feedLimits: FeedLimits;
   readonly #log: Log;
   /** Partitions in which memories may have expired, with the time of the last write. */
   readonly #writeTimes = new Map<number, number>();
@@ -52,9 +62,10 @@ export class Sweeper implements AsyncDisposable {
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(client: RedisClient, keys: Keys, log: Log) {
+  constructor(client: RedisClient, keys: Keys, feedLimits: FeedLimits, log: Log) {
     this.#client = client;
     this.#keys = keys;
+    this.#feedLimits = feedLimits;
     this.#log = log;
   }
 
@@ -99,6 +110,7 @@ export class Sweeper implements AsyncDisposable {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
       done += await this.#client.run(SWEEP, {
         ...memoryKeys(namespace),
+        ...feedInput(this.#feedLimits),
         namespaceId: namespace.namespaceId,
         ...{ now, maxBytes: STEP_BYTES, ids: ids.slice(done) },
       });
@@ -147,8 +159,28 @@ export class Sweeper implements AsyncDisposable {
   async #dropDeleted(): Promise<void> {
     for (const partition of this.#keys.all()) {
       const deleted = listOf(await this.#client.command("SMEMBERS", partition.deleted)).map(String);
+      if (deleted.length > 0) await this.#dropChangedScopes(partition, new Set(deleted));
       for (const namespaceId of deleted) await this.#drop(partition, namespaceId);
     }
+  }
+
+  /** One scan for all deleted namespaces: the members are not in the order of their namespaces. */
+  async #dropChangedScopes(partition: PartitionKeys, deleted: ReadonlySet<string>): Promise<void> {
+    const { changedScopes, changedScopeCounts } = partition;
+    let cursor = "0";
+    do {
+      const scanned = await this.#client.command("ZSCAN", changedScopes, cursor, "COUNT", SCAN_STEP);
+      const [next = null, found = null] = listOf(scanned);
+      const members = listOf(found)
+        .filter((_, at) => at % 2 === 0)
+        .map(String)
+        .filter((member) => deleted.has(member.slice(0, member.indexOf("/"))));
+      if (members.length > 0) {
+        await this.#client.command("ZREM", changedScopes, ...members);
+        await this.#client.command("ZREM", changedScopeCounts, ...members);
+      }
+      cursor = textOf(next) ?? "0";
+    } while (cursor !== "0" && !this.#isClosed);
   }
 
   async #drop(partition: PartitionKeys, namespaceId: string): Promise<void> {
@@ -160,6 +192,11 @@ export class Sweeper implements AsyncDisposable {
       deleted: partition.deleted,
       cacheEntryPrefix: namespace.cacheEntries,
       cacheOrder: namespace.cacheOrder,
+      compactionOrder: namespace.compactionOrder,
+      compactionPrefix: namespace.compaction(""),
+      compactionGroupsPrefix: namespace.compactionGroups(""),
+      unfinishedCompactions: partition.unfinishedCompactions,
+      endedCompactions: partition.endedCompactions,
       otherKeys: namespace.wholeKeys,
       limit: STEP,
     };

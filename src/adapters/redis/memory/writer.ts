@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryChanged, memoryNotFound } from "../../../domain/errors.ts";
 import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
+import type { FeedLimits } from "../../../domain/memory/changes.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
@@ -12,6 +13,7 @@ import type {
   NewMemory,
   RefusedMemory,
   Replacement,
+  ReplaceOptions,
 } from "../../../ports/memory/writer.ts";
 import type { Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
@@ -19,25 +21,18 @@ import { textOf } from "../connection/replies.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { requestInput } from "../namespaces/idempotency.ts";
-import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type RecordedItem, recordedBatch, recordOfBatch, refusalOf } from "./batch-record.ts";
-import {
-  type Observation,
-  type Observations,
-  type PlannedItem,
-  planCreation,
-  type SupersededMemory,
-} from "./create-plan.ts";
+import { feedInput } from "./changes.ts";
+import { plannedInput, supersededOf, withPositions } from "./create-input.ts";
+import { type Observation, type Observations, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
 import {
-  type MemoryInput,
   memoryInput,
   memoryKeys,
-  mergeInput,
-  NO_MEMORY,
+  ofThisModel,
   pendingState,
   readRow,
   storedMemory,
@@ -62,6 +57,7 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
+  readonly feedLimits: FeedLimits;
   /** How many revisions of a memory are kept. */
   readonly maxRevisions: number;
   /** Called after a write. `isPending`: it has added pending memories. */
@@ -100,16 +96,31 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       items.flatMap((item) => ("refusal" in item ? [] : [item.memory.id])),
     );
     let conflicts: readonly Observation[] = [];
+    let hasFlushed = false;
     for (let tries = 0; tries < MAX_OBSERVATIONS; tries += 1) {
       const observed = { conflicts, superseded: await this.#readSuperseded(scope, items, now) };
-      const answer = await this.#createAsObserved(scope, items, { now, request, step }, observed);
+      const options = {
+        now,
+        request,
+        step,
+        mayHaveUncounted: !hasFlushed && this.#options.accesses.isBehind(scope),
+      };
+      const answer = await this.#createAsObserved(scope, items, options, observed);
+      if (answer === "uncounted") {
+        await this.#options.accesses.flush();
+        hasFlushed = true;
+        continue;
+      }
       if (!("conflicts" in answer)) return answer.outcomes;
       conflicts = answer.conflicts;
     }
     throw unavailable("the memories that have duplicates in this batch keep changing");
   }
 
-  /** Writes the plan for the observations; when they are stale, writes nothing and returns new ones. */
+  /**
+   * Writes the plan for the observations; when they are stale, writes nothing and returns new ones; `uncounted` when accesses
+   * that are not written to Redis yet decide whether an item is a recall loop.
+   */
   async #createAsObserved(
     scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
@@ -117,10 +128,13 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       readonly now: number;
       readonly request: IdempotentRequest | undefined;
       readonly step: BatchStep;
+      readonly mayHaveUncounted: boolean;
     },
     observed: Observations,
-  ): Promise<{ readonly outcomes: CreateOutcome[] } | { readonly conflicts: readonly Observation[] }> {
-    const { now, request, step } = options;
+  ): Promise<
+    { readonly outcomes: CreateOutcome[] } | { readonly conflicts: readonly Observation[] } | "uncounted"
+  > {
+    const { now, request, step, mayHaveUncounted } = options;
     let plan: readonly PlannedItem[] = [];
     let accesses = this.#options.accesses.current(scope);
     const reply = await withCurrentModel(this.#options.model, () =>
@@ -137,9 +151,11 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             ...requestInput(request),
             request: namespace.request(request?.key ?? ""),
             now,
+            ...feedInput(this.#options.feedLimits),
             generation: this.#options.model.generation,
             maxRevisions: this.#options.maxRevisions,
             countBefore: step.before.length,
+            mayHaveUncounted: mayHaveUncounted ? 1 : 0,
             outcome: request === undefined ? "" : recordOfBatch(step, plan),
             items: plan.flatMap((one, at) => plannedInput(namespace, written[at], one, this.#options.pack)),
             superseded: plan.flatMap(supersededOf).map(({ observedEtag, memory }) => ({
@@ -153,6 +169,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     if (reply.kind === "replayed") {
       return { outcomes: await this.#replay(scope, recordedBatch(reply.outcome), now) };
     }
+    if (reply.kind === "uncounted") return "uncounted";
     if (reply.kind === "observed") {
       const meets = reply.meets.values();
       return {
@@ -187,8 +204,9 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
 
   #observation(reply: Reply | undefined, accesses: ReturnType<MemoryAccesses["current"]>): Observation {
     if (!Array.isArray(reply)) return textOf(reply) === "TAKEN" ? "TAKEN" : "FREE";
-    const row = readRow(reply, this.#options.model.identity);
-    return row === undefined ? "FREE" : storedMemory(row, accesses?.get(row.id));
+    const kind = Array.isArray(reply[0]) ? "recalled" : "duplicate";
+    const row = readRow(kind === "recalled" ? reply[0] : reply, this.#options.model.identity);
+    return row === undefined ? "FREE" : { kind, memory: storedMemory(row, accesses?.get(row.id)) };
   }
 
   async import(
@@ -210,6 +228,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
           return {
             ...memoryKeys(namespace),
             now,
+            ...feedInput(this.#options.feedLimits),
             generation: this.#options.model.generation,
             memories: written.map((item) => ({
               position: item.memory.sessionPosition,
@@ -228,7 +247,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    { now, request }: Request,
+    { now, request, change = "UPDATED" }: ReplaceOptions,
   ): Promise<StoredMemory> {
     const { id } = replacement.memory;
     await this.#options.accesses.written();
@@ -246,6 +265,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             ...requestInput(request),
             request: namespace.request(request?.key ?? ""),
             now,
+            ...feedInput(this.#options.feedLimits),
+            change: change.slice(0, 1),
             generation: this.#options.model.generation,
             maxRevisions: this.#options.maxRevisions,
             expectedEtag,
@@ -301,6 +322,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
         ...requestInput(request),
         request: namespace.request(request?.key ?? ""),
         now,
+        ...feedInput(this.#options.feedLimits),
         id,
         hasEtag: etag === undefined ? 0 : 1,
         expectedEtag: etag ?? "",
@@ -311,13 +333,8 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
-  /** The state to write: without a vector of another model, in which case the memory is pending. */
   #ofThisModel<Item extends Replacement>(item: Item): Item {
-    const { embedding } = item.memory;
-    if (embedding.state !== "READY" || this.#options.model.takes(embedding)) return item;
-    const { vector: _ofAnother, ...rest } = item;
-    const memory = { ...item.memory, embedding: { ...embedding, state: "PENDING" as const } };
-    return { ...rest, memory } as unknown as Item;
+    return ofThisModel(item, this.#options.model);
   }
 
   /** The recorded outcomes of a request, with its memories as they are now. */
@@ -326,51 +343,14 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     const found = await this.#options.reads.get(scope, ids, now);
     const memories = new Map(found.flatMap((memory) => (memory === undefined ? [] : [[memory.id, memory]])));
     return items.map((recorded): CreateOutcome => {
-      const [kind, id, differs = []] = recorded;
+      const [kind, id, differs = [], recallLoop] = recorded;
       if (kind !== "created" && kind !== "duplicate") return refusalOf(scope, recorded);
       const memory = memories.get(id);
       if (memory === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, id) };
-      return kind === "created" ? { kind, memory } : { kind, memory, differs };
+      if (kind === "created") return { kind, memory };
+      return { kind, memory, differs, ...(recallLoop === undefined ? {} : { recallLoop }) };
     });
   }
-}
-
-/** A row of create-memories.lua; none for an item that is refused beforehand. */
-function plannedInput(
-  namespace: NamespaceRedisKeys,
-  item: NewMemory | RefusedMemory | undefined,
-  { observed, write }: PlannedItem,
-  pack: PackRecord,
-): (MemoryInput & { readonly [Name in "itemId" | "write" | "duplicateKey" | "observed"]: string })[] {
-  if (item === undefined || "refusal" in item) return [];
-  const meets = typeof observed === "string" ? MEETS[observed] : observed.etag;
-  const duplicateKey = item.onDuplicate === "ALLOW" ? "" : item.duplicateKey;
-  const lookup = { itemId: item.memory.id, write: write?.kind ?? "", duplicateKey, observed: meets };
-  if (write === undefined) return [{ ...NO_MEMORY, ...lookup }];
-  const written =
-    write.kind === "create"
-      ? memoryInput(namespace.namespaceId, write.item, pack)
-      : mergeInput(namespace.namespaceId, write.memory, pack);
-  return [{ ...written, ...lookup }];
-}
-
-function supersededOf({ write }: PlannedItem): readonly SupersededMemory[] {
-  return write?.kind === "create" ? write.superseded : [];
-}
-
-const MEETS = { FREE: "", TAKEN: "TAKEN" } as const;
-
-/** The outcomes with the session positions of what was created, in order; those of duplicates of it too. */
-function withPositions(plan: readonly PlannedItem[], positions: readonly number[]): CreateOutcome[] {
-  const created = plan.flatMap(({ write }) => (write?.kind === "create" ? [write.item.memory.id] : []));
-  const positionOf = new Map(created.map((id, at) => [id, positions[at] ?? 0]));
-  return plan.map(({ outcome }): CreateOutcome => {
-    if (outcome.kind === "refused") return outcome;
-    const sessionPosition = positionOf.get(outcome.memory.id);
-    return sessionPosition === undefined
-      ? outcome
-      : { ...outcome, memory: { ...outcome.memory, sessionPosition } };
-  });
 }
 
 /** Checks the reply about a memory that must exist. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */

@@ -129,6 +129,26 @@ export class PartitionKeys {
     return `${this.root}reembedding:notes`;
   }
 
+  /** ZSET by the time of the first change: `<namespaceId>/<user>` of users whose memories have changed since their last compaction. */
+  get changedScopes(): string {
+    return `${this.root}changed`;
+  }
+
+  /** ZSET by the number of changes: the same. */
+  get changedScopeCounts(): string {
+    return `${this.root}changed:counts`;
+  }
+
+  /** ZSET by the time from which any process may continue it: `<id>/<namespaceId>` of compactions that have not ended. */
+  get unfinishedCompactions(): string {
+    return `${this.root}compaction:unfinished`;
+  }
+
+  /** ZSET by end time: `<id>/<namespaceId>` of compactions that have ended. */
+  get endedCompactions(): string {
+    return `${this.root}compaction:ended`;
+  }
+
   /** The key prefix of all memories, and of their index. */
   get memories(): string {
     return `${this.root}m:`;
@@ -227,6 +247,11 @@ export class NamespaceRedisKeys {
     return this.#key("accessed");
   }
 
+  /** STREAM: the change feed (see feed-library.lua). */
+  get changeFeed(): string {
+    return this.#key("feed");
+  }
+
   /** HASH: number -> `<replace time> <record>`, of the kept revisions of a memory; absent: none. */
   revisions(id: string): string {
     return `${this.#key("revisions")}:${id}`;
@@ -297,6 +322,31 @@ export class NamespaceRedisKeys {
     return this.#key("cache:policy");
   }
 
+  /** ZSET by create time: ids of all compactions. */
+  get compactionOrder(): string {
+    return this.#key("compaction:order");
+  }
+
+  /** HASH of compactions that have not ended: `*` (every user) or `u<user>` -> id. */
+  get activeCompactions(): string {
+    return this.#key("compaction:active");
+  }
+
+  /** HASH: one compaction: its record, version, and lease. */
+  compaction(id: string): string {
+    return `${this.#key("compaction:run")}:${id}`;
+  }
+
+  /** HASH: number -> record of a group of the plan of a compaction. */
+  compactionGroups(id: string): string {
+    return `${this.#key("compaction:groups")}:${id}`;
+  }
+
+  /** HASH: etag and record of the compaction policy; absent: none. */
+  get compactionPolicy(): string {
+    return this.#key("compaction:policy");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -313,6 +363,7 @@ export class NamespaceRedisKeys {
       this.lastPositions,
       this.accessCounts,
       this.lastAccesses,
+      this.changeFeed,
       this.cacheOrder,
       ...SCORE_ORDERS.map((order) => this.cacheUses(order)),
       this.cacheUsage,
@@ -323,6 +374,9 @@ export class NamespaceRedisKeys {
       this.cacheInvalidations,
       this.cacheRefreshing,
       this.cachePolicy,
+      this.compactionOrder,
+      this.activeCompactions,
+      this.compactionPolicy,
     ];
   }
 

@@ -9,7 +9,7 @@ import type { Keys, PartitionKeys } from "./keys.ts";
 export { refused } from "../connection/errors.ts";
 
 /** The version of the stored formats. An older program refuses a newer store; a newer one migrates an older store. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const SECRET_BYTES = 32;
 const IDENTITY_BYTES = 16;
@@ -17,7 +17,7 @@ const IDENTITY_BYTES = 16;
 const CLAIM = defineScript({
   file: new URL("./claim-partition.lua", import.meta.url),
   effect: "writes",
-  keys: ["meta"],
+  keys: ["meta", "namespaces"],
   arguments: ["format", "partitions", "newIdentity"],
   reply: (reply) => {
     const [format, partitions] = listOf(reply).map(numberOf);
@@ -36,9 +36,13 @@ export async function claimPartitions(client: RedisClient, keys: Keys): Promise<
   await Promise.all(others.map((partition) => claim(client, partition, keys.partitions)));
 }
 
-async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: number): Promise<void> {
+async function claim(
+  client: RedisClient,
+  { meta, namespaces }: PartitionKeys,
+  partitions: number,
+): Promise<void> {
   const { format, partitions: claimed } = await client.run(CLAIM, {
-    meta,
+    ...{ meta, namespaces },
     format: FORMAT,
     partitions,
     newIdentity: newIdentity(),

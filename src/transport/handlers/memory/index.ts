@@ -3,6 +3,7 @@ import type { Memories } from "../../../ports/memory/memories.ts";
 import type { NamespaceStore } from "../../../ports/namespace-store.ts";
 import type { CreateMemoriesPorts } from "../../../services/memory/create-memories.ts";
 import type { SearchMemoriesPorts } from "../../../services/memory/search-memories.ts";
+import type { WatchMemoriesPorts } from "../../../services/memory/watch-memories.ts";
 import { type ServedService, serve } from "../../handler.ts";
 import { batchCreateMemoriesHandler } from "./batch-create-memories.ts";
 import { batchGetMemoriesHandler } from "./batch-get-memories.ts";
@@ -20,10 +21,12 @@ import { purgeMemoriesHandler } from "./purge-memories.ts";
 import { restoreMemoryHandler } from "./restore-memory.ts";
 import { searchMemoriesHandler } from "./search-memories.ts";
 import { updateMemoryHandler } from "./update-memory.ts";
+import { watchMemoriesHandler } from "./watch-memories.ts";
 
 /** The ports of all use cases of MemoryService. */
 export type MemoryPorts = CreateMemoriesPorts &
-  SearchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
+  SearchMemoriesPorts &
+  WatchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
 
 /** MemoryService. Each handler converts the request, calls one use case, and converts its output. */
 export function memoryHandlers(ports: MemoryPorts): ServedService {
@@ -41,6 +44,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
     restoreMemory: restoreMemoryHandler(ports),
     importMemories: importMemoriesHandler(ports),
     exportMemories: exportMemoriesHandler(ports),
+    watchMemories: watchMemoriesHandler(ports),
     listNamespaces: listNamespacesHandler(ports),
     getNamespaceStats: getNamespaceStatsHandler(ports),
     deleteNamespace: deleteNamespaceHandler(ports),

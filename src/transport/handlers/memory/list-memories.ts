@@ -4,7 +4,7 @@ import { answerBytesOf } from "../../../domain/answer-size.ts";
 import { MAX_PAGE_BYTES } from "../../../domain/page-token.ts";
 import { listMemories } from "../../../services/memory/read-memories.ts";
 import { fittingMemories, textBytes } from "../../convert/answer-fit.ts";
-import { fromStoredMemory, toFilter } from "../../convert/memory.ts";
+import { fromStoredMemory, toFilterAsOf } from "../../convert/memory.ts";
 import type { Handler } from "../../handler.ts";
 
 export function listMemoriesHandler(
@@ -17,7 +17,7 @@ export function listMemoriesHandler(
       ports,
       {
         namespace: request.namespace,
-        filter: toFilter(request.filter),
+        filter: toFilterAsOf(request.filter, request.asOf),
         pageSize: request.pageSize,
         pageToken: request.pageToken,
         fitting: (found, tokenAfter) =>

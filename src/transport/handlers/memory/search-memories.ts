@@ -7,6 +7,7 @@ import { namespaceOf } from "../../../domain/access/tenancy.ts";
 import { answerBytesOf } from "../../../domain/answer-size.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
 import { invalidField, RecollectError } from "../../../domain/errors.ts";
+import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import {
   type SearchMemoriesPorts,
   type SearchMode,
@@ -15,7 +16,7 @@ import {
 } from "../../../services/memory/search-memories.ts";
 import { fittingResults } from "../../convert/answer-fit.ts";
 import { defined } from "../../convert/common.ts";
-import { toFilter } from "../../convert/memory.ts";
+import { toFilterAsOf } from "../../convert/memory.ts";
 import { encodeSearch } from "../../convert/search-bytes.ts";
 import { searchDetails, searchResult } from "../../convert/search-result.ts";
 import { type Handler, required } from "../../handler.ts";
@@ -27,7 +28,7 @@ export function searchMemoriesHandler(
 ): Handler<typeof MemoryService.method.searchMemories> {
   return async (request, context) => {
     const query = toQuery(request);
-    const filter = toFilter(request.filter);
+    const filter = filterOf(request);
     const namespace = namespaceOf(request);
     const { explain } = request;
     const maxBytes = answerBytesOf(request.maxAnswerBytes);
@@ -36,15 +37,13 @@ export function searchMemoriesHandler(
       {
         namespace: request.namespace,
         query,
-        filter:
-          request.includeSuperseded && !filter.states.includes("SUPERSEDED")
-            ? { ...filter, states: [...filter.states, "SUPERSEDED"] }
-            : filter,
+        filter,
         mode: toMode(request.mode, query),
         limit: request.limit === 0 ? DEFAULT_LIMIT : request.limit,
         recencyWeight: request.recencyWeight,
         importanceWeight: request.importanceWeight,
         diversity: request.diversity,
+        neighbors: request.neighbors,
         fitting: (all) => fittingResults(all, { namespace, maxBytes, explain }),
         ...defined({ minSimilarity: request.minSimilarity }),
       },
@@ -58,6 +57,13 @@ export function searchMemoriesHandler(
       truncated,
     };
   };
+}
+
+function filterOf({ filter, asOf, includeSuperseded }: SearchMemoriesRequest): MemoryFilter {
+  const given = toFilterAsOf(filter, asOf);
+  return includeSuperseded && !given.states.includes("SUPERSEDED")
+    ? { ...given, states: [...given.states, "SUPERSEDED"] }
+    : given;
 }
 
 function toQuery(request: SearchMemoriesRequest): SearchQuery {

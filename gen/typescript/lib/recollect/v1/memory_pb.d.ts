@@ -1327,7 +1327,7 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * How many memories before and after each result to return with it, 0 to 5: those of its session, by position, that have a
-   * state, user and agent of `filter`. They do not count as accessed.
+   * state, user and agent of `filter`, of the 50 nearest on each side. They do not count as accessed.
    *
    * @generated from field: int32 neighbors = 10;
    */
@@ -1360,7 +1360,8 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 
   /**
    * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first result is always returned, even when it
-   * alone takes more; the last ones are left out when they do not fit, and `truncated` is true.
+   * alone takes more, without neighbours that do not fit; the last ones are left out when they do not fit with their
+   * neighbours. Then `truncated` is true.
    *
    * @generated from field: int32 max_answer_bytes = 14;
    */
@@ -1486,8 +1487,8 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
   plan?: SearchPlan | undefined;
 
   /**
-   * True when the last results were left out because the response would take more than `max_answer_bytes`. They do not
-   * count as accessed.
+   * True when the last results, or the neighbours of the only one, were left out because the response would take more than
+   * `max_answer_bytes`. Results that were left out do not count as accessed.
    *
    * @generated from field: bool truncated = 4;
    */
@@ -2729,7 +2730,10 @@ export declare const MemoryService: GenService<{
    * Stores one memory. When it returns, the memory is on disk and searches find it by words and by meaning.
    * A duplicate of an existing memory is by default not stored again (see CreateMemoryRequest.on_duplicate).
    *
-   * Errors: ALREADY_EXISTS with MEMORY_ALREADY_EXISTS when the given id is taken.
+   * Keys and tokens of known forms in its text or metadata are flagged, redacted, quarantined or refused, as the server's
+   * memory.secrets says.
+   *
+   * Errors: ALREADY_EXISTS with MEMORY_ALREADY_EXISTS when the given id is taken; INVALID_ARGUMENT with SECRET_REFUSED.
    *
    * @generated from rpc recollect.v1.MemoryService.CreateMemory
    */
@@ -2795,8 +2799,11 @@ export declare const MemoryService: GenService<{
    * Corrects fields of a memory. When a fact has changed, store a new memory that supersedes this one instead. What it was
    * before is kept as a revision (see ListMemoryRevisions).
    *
+   * A text or metadata that it changes are examined for secrets, as in CreateMemory; with quarantine the memory becomes
+   * QUARANTINED, and RestoreMemory brings its former revision back.
+   *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
-   * it is in another state than ACTIVE.
+   * it is in another state than ACTIVE; INVALID_ARGUMENT with SECRET_REFUSED.
    *
    * @generated from rpc recollect.v1.MemoryService.UpdateMemory
    */
@@ -2890,7 +2897,8 @@ export declare const MemoryService: GenService<{
    *
    * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. One that was
    * not acknowledged may be stored in part: long texts are stored in steps, as by BatchCreateMemories. A session
-   * position is kept unless another memory of the session has it; then the memory goes to the end of its session.
+   * position is kept unless another memory of the session has it; then the memory goes to the end of its session. Flags
+   * are kept too; only with redact and reject as memory.secrets of the server are memories examined for secrets.
    *
    * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not increase or the namespace changes. Acknowledged
    * messages stay stored.
