@@ -147,7 +147,7 @@ async function openStores(
   const namespaceIds = new NamespaceIds(database);
   const idempotencyRecords = new IdempotencyRecords(database);
   const pendingRows = new PendingRows(database);
-  const keywords = new KeywordIndex(database);
+  const keywords = new KeywordIndex(database, log);
   const vectors = owner.use(openVectors(database, directory, model, options));
   const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
   const changedScopes = new ChangedScopes(database);
@@ -173,11 +173,14 @@ async function openStores(
   );
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
+  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => {
+    if (damage.repaired.length > 0) keywords.tables.clear();
+  });
   void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
+    keywords.tables.drop(namespaceId);
     memories.changes.namespaceDeleted(namespaceId);
     cache.namespaceDeleted();
     cachePolicies.clearCache();

@@ -29,24 +29,51 @@ export function bm25(
   terms: readonly string[],
   corpus: CorpusStatistics,
 ): (document: DocumentTerms) => number {
-  const weights = terms.map((term) => idf(corpus.documentFrequencies.get(term) ?? 0, corpus.documentCount));
+  const weights = terms.map((term) => termWeight(corpus.documentFrequencies.get(term) ?? 0, corpus));
   return ({ counts, length }) => {
-    const lengthRatio = corpus.meanLength > 0 ? length / corpus.meanLength : 1;
-    const damping = K1 * (1 - B + B * lengthRatio);
+    const damping = lengthDamping(length, corpus);
     let score = 0;
     for (const [at, weight] of weights.entries()) {
       const count = counts[at] ?? 0;
-      if (count > 0) score += (weight * count * (K1 + 1)) / (count + damping);
+      if (count > 0) score += termScore(weight, count, damping);
     }
     return score;
   };
 }
 
-/** Counters may lag behind a document by a write, so both are taken as at least 1 (the scored document contains the term). */
-function idf(documentFrequency: number, documentCount: number): number {
+/**
+ * The weight of a term: its IDF. Counters may lag behind a document by a write, so both are taken as at least 1 (the scored
+ * document contains the term).
+ */
+export function termWeight(
+  documentFrequency: number,
+  { documentCount }: Pick<CorpusStatistics, "documentCount">,
+): number {
   const containing = Math.max(1, documentFrequency);
   const documents = Math.max(containing, documentCount);
   return Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
+}
+
+/** By how much the length of a document lowers the scores of its terms. */
+export function lengthDamping(length: number, { meanLength }: Pick<CorpusStatistics, "meanLength">): number {
+  return K1 * (1 - B + B * (meanLength > 0 ? length / meanLength : 1));
+}
+
+/** What a term adds to the score of a document that contains it `count` times. */
+export function termScore(weight: number, count: number, damping: number): number {
+  return (weight * count * (K1 + 1)) / (count + damping);
+}
+
+/**
+ * The most that a term can add to any score, when no document contains it more than `maxCount` times: a document that
+ * consists of the term alone.
+ */
+export function maxTermScore(
+  weight: number,
+  maxCount: number,
+  corpus: Pick<CorpusStatistics, "meanLength">,
+): number {
+  return termScore(weight, maxCount, lengthDamping(maxCount, corpus));
 }
 
 /** Whether a document contains one of the chosen terms of a query. */

@@ -40,9 +40,12 @@ export interface VectorRetrieverPlan {
 export interface SearchPlan {
   /** Absent: no vector was compared. */
   readonly vector?: VectorRetrieverPlan;
-  /** Terms by which candidates were searched: the rarest of those that occur in any memory. */
+  /** Terms by which candidates were searched: the rarest of those that occur in any memory, or all of them. */
   readonly terms: readonly string[];
-  /** Terms that were left out because they are too common; they still count in scores. */
+  /**
+   * Terms that were left out because they are too common, or could not lift another memory among the candidates; they still
+   * count in scores.
+   */
   readonly commonTerms: readonly string[];
   /** Whether the namespace was scanned, memory by memory, instead of an index. */
   readonly walked: boolean;
@@ -53,7 +56,7 @@ export interface SearchPlan {
 /** The plan for a namespace that does not exist. */
 export const EMPTY_PLAN: SearchPlan = { terms: [], commonTerms: [], walked: false, rounds: 0 };
 
-/** The terms of a plan, given what chooseTerms has `chosen` of a query's terms. */
+/** The terms of a plan, given those of a query's terms by which candidates were searched. */
 export function keywordRetrieverPlan(
   terms: readonly string[],
   chosen: readonly string[],

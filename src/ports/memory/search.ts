@@ -11,8 +11,9 @@ export interface CandidateQuery {
   /** The model that made the vector. Throws ModelChanged when the stored ones are of another. */
   readonly model?: EmbedderIdentity;
   /**
-   * Query of the keyword retriever: distinct terms, as termsOf makes them. It finds memories that contain any of the terms
-   * that chooseTerms selects: a memory that contains only very common words of the query may be missing.
+   * Query of the keyword retriever: distinct terms, as termsOf makes them. A store that cannot compare all memories that
+   * contain one finds those that contain any of the terms that chooseTerms selects: a memory that contains only very common
+   * words of the query may be missing.
    */
   readonly terms?: readonly string[];
   readonly filter: MemoryFilter;

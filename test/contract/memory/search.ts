@@ -460,7 +460,11 @@ export function searchCases(subject: MemorySubject): void {
         newMemory({ id }, { terms: ["common", "rare"], onDuplicate: "ALLOW" }),
       );
       await write(subject, ...rare, ...common);
-      const { plan, byKeyword: found } = await search(subject, { terms: ["common", "nowhere", "rare"] });
+      const { plan, byKeyword: found } = await search(subject, {
+        terms: ["common", "nowhere", "rare"],
+        limit: 2,
+        filter: ACTIVE_ONLY,
+      });
       expect([plan.terms, plan.commonTerms]).toEqual([["rare"], ["common"]]);
       expect(idsOf(found).sort()).toEqual(["r0", "r1"]);
       const alone = await search(subject, { terms: ["common"] });

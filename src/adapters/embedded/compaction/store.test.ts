@@ -107,7 +107,7 @@ it("a damaged memory stops the write that expects it, and nothing is written", a
 it("nothing of a hidden namespace is found, and its rows are removed", async () => {
   await fill();
   using database = new Database(join(directory, DATABASE_FILE));
-  const hidden = new HiddenNamespaces(database, new KeywordIndex(database));
+  const hidden = new HiddenNamespaces(database, new KeywordIndex(database, quiet.log));
   await database.write(() => {
     hidden.hide(1);
     return { result: undefined };

@@ -1,26 +1,24 @@
-import type { DocumentTerms } from "../../../domain/memory/bm25.ts";
-import { tokenCounter } from "../../../domain/text/token-counter.ts";
 import type { Row } from "../database/database.ts";
 
 /**
- * How terms are spelled in the full-text table: the namespaceId, an x, the term. Documents of other namespaces then
- * share no term with a query, and neither slow it down nor count in its statistics.
+ * How terms are spelled in the full-text table: the namespaceId, an x, the term. The documents of a term are then those of
+ * one namespace.
  */
 
-/** The full-text table that is searched. */
+/** The full-text table that is read. */
 export const KEYWORDS = "memory_terms";
 
 /** The terms of a document, as one text. */
 export function spellTerms(namespaceId: number, terms: readonly string[]): string {
-  return terms.map((term) => spell(namespaceId, term)).join(" ");
+  const prefix = prefixOf(namespaceId);
+  return terms.map((term) => prefix + term).join(" ");
 }
 
-/** Counts the distinct terms of a query in spelled documents. */
-export function termCounter(
-  namespaceId: number,
-  terms: readonly string[],
-): (spelled: string) => DocumentTerms {
-  return tokenCounter(terms.map((term) => spell(namespaceId, term)));
+/** The terms of a spelled document. */
+export function termsIn(namespaceId: number, spelled: string): string[] {
+  if (spelled === "") return [];
+  const { length } = prefixOf(namespaceId);
+  return spelled.split(" ").map((term) => term.slice(length));
 }
 
 /** Approximate bytes of the terms of a memory in the full-text table, for words of about five letters. */
@@ -30,12 +28,6 @@ export function termBytes(row: Row): number {
 
 const BYTES_A_TERM = 6;
 
-/** An FTS5 query: documents of this namespace that contain any of the terms. */
-export function matchAny(namespaceId: number, terms: readonly string[]): string {
-  // Terms hold letters, digits and marks; quoting makes sure that none is ever read as syntax.
-  return terms.map((term) => `"${spell(namespaceId, term).replaceAll('"', '""')}"`).join(" OR ");
-}
-
-export function spell(namespaceId: number, term: string): string {
-  return `${namespaceId}x${term}`;
+function prefixOf(namespaceId: number): string {
+  return `${namespaceId}x`;
 }

@@ -20,8 +20,8 @@ export interface EmbeddedIndexStoreOptions {
 }
 
 /**
- * The indexes of the embedded store. Memories have a keyword index in the file, and vector indexes in memory whose
- * graphs are saved beside it; cache entries have their vectors in memory only.
+ * The indexes of the embedded store. Memories have a keyword index in the file and in memory, and vector indexes in
+ * memory whose graphs are saved beside the file; cache entries have their vectors in memory only.
  */
 export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   readonly #database: Database;
@@ -38,7 +38,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   }
 
   async info(): Promise<readonly IndexInfo[]> {
-    const { model, vectors, cache } = this.#options;
+    const { model, keywords, vectors, cache } = this.#options;
     const counted = this.#database.first(
       `SELECT (SELECT coalesce(sum(memory_count), 0) FROM namespace) AS memories,
          (SELECT coalesce(max(memory_count), 0) FROM namespace) AS largest,
@@ -58,7 +58,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
         content: "MEMORIES",
         documentCount: count("memories"),
         failureCount: isSearched ? count("refused") : 0,
-        memoryBytes: vectors.memoryBytes,
+        memoryBytes: vectors.memoryBytes + keywords.tables.memoryBytes,
         indexedFraction: isSearched ? shareWithout(count("waiting"), count("memories")) : 1,
         algorithm: algorithm(count("largest") > vectors.graphAbove ? "HNSW" : "FLAT"),
         dimension,
@@ -106,6 +106,8 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     for await (words of rebuildKeywordIndex(this.#database, keywords, signal)) {
       yield progress(words, Math.max(words, memories) + toPlace);
     }
+    // The rebuilt table may hold terms that the old one had lost.
+    keywords.tables.clear();
     let placed = 0;
     for await (placed of vectors.rebuild(signal)) {
       yield progress(words + placed, words + Math.max(placed, toPlace));

@@ -48,7 +48,7 @@ export interface EmbeddedMemories extends Memories, Disposable {
 }
 
 /**
- * Memories in SQLite, with FTS5 for keyword candidates and vector indexes in memory. Disposing of them queues a last
+ * Memories in SQLite, with keyword tables and vector indexes in memory. Disposing of them queues a last
  * write in the database, which its owner closes.
  */
 export function openMemories(options: EmbeddedMemoriesOptions): EmbeddedMemories {

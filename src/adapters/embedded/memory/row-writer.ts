@@ -102,6 +102,7 @@ export class MemoryRowWriter {
       afterCommit: () => {
         if (vector === undefined) pendingRows.added.notify();
         else vectors.put(namespaceId, row, memory, vector);
+        keywords.tables.put(namespaceId, row, memory, item.terms);
       },
     };
   }
@@ -128,9 +129,10 @@ export class MemoryRowWriter {
       number,
     );
     this.#insertTags(number, addedTags);
-    const { vectors, pendingRows } = this.#parts;
+    const { keywords, vectors, pendingRows } = this.#parts;
     return () => {
       vectors.change(namespaceId, number, memory);
+      keywords.tables.change(namespaceId, number, memory);
       // A vector that is being computed belongs to the previous etag.
       if (memory.embedding.state === "PENDING") pendingRows.added.notify();
     };
@@ -162,7 +164,10 @@ export class MemoryRowWriter {
     keywords.remove(number);
     this.#database.run("DELETE FROM memory WHERE row = ?", number);
     this.#count(namespaceId, -1, -Number(row["term_count"]));
-    return () => vectors.remove(namespaceId, number);
+    return () => {
+      vectors.remove(namespaceId, number);
+      keywords.tables.remove(namespaceId, number);
+    };
   }
 
   /** Removes some memories that have expired, of any namespaces. */

@@ -47,7 +47,7 @@ it("a namespace that was hidden before a crash is not found, and the next start 
   })();
   await (async () => {
     using database = new Database(join(directory, DATABASE_FILE));
-    const hidden = new HiddenNamespaces(database, new KeywordIndex(database));
+    const hidden = new HiddenNamespaces(database, new KeywordIndex(database, quiet.log));
     await database.write(() => ({ result: hidden.hide(1) }));
   })();
   await (async () => {
@@ -83,7 +83,7 @@ it("is removed in steps, with fewer long memories per step", async () => {
     await backend.memories.writer.create(SCOPE, items, { now: NOW });
   })();
   using database = new Database(join(directory, DATABASE_FILE));
-  const hidden = new HiddenNamespaces(database, new KeywordIndex(database));
+  const hidden = new HiddenNamespaces(database, new KeywordIndex(database, quiet.log));
   await database.write(() => {
     database.run("INSERT INTO memory_revision VALUES (1, 'm0', 1, 1, 'what it was')");
     return { result: hidden.hide(1) };

@@ -6,12 +6,12 @@ import type { RankingFields } from "../../../ports/memory/search.ts";
 import { sleep } from "../../system/sleep.ts";
 import { decodeVector } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
+import { SLOT_COLUMNS, type Slot, slotOf, slotOfRow } from "../database/slot.ts";
 import { graphName } from "./graph-files.ts";
 import { removeGraph } from "./vector-graph.ts";
 import { VectorIndex } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { GRAPH_ABOVE } from "./vector-plan.ts";
-import type { Slot } from "./vector-table.ts";
 
 /** Vectors that a rebuild reads from disk in one tick of the event loop: some milliseconds. */
 const LOAD_STEP = 200;
@@ -21,7 +21,7 @@ const POLL_MS = 50;
 const MAX_PENDING_AT_SWAP = 64;
 
 /** The columns that an index needs of a memory, from `memory m` and `memory_vector v`. */
-const INDEXED_COLUMNS = `m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
+const INDEXED_COLUMNS = `m.row, ${SLOT_COLUMNS}, v.vector
   FROM memory m JOIN memory_vector v ON v.row = m.row`;
 
 export interface MemoryVectorsOptions {
@@ -78,6 +78,11 @@ export class MemoryVectors implements Disposable {
     index.finishLoading();
     this.#indexes.set(namespaceId, index);
     return index;
+  }
+
+  /** The vector of a row; undefined also when the index of its namespace is not open. */
+  get(namespaceId: number, row: number): Float32Array | undefined {
+    return this.#indexes.get(namespaceId)?.get(row);
   }
 
   /** Adds a vector that is on disk to the index of its namespace, if that index is open. */
@@ -215,11 +220,8 @@ export class MemoryVectors implements Disposable {
     let damaged = 0;
     for (const row of rows) {
       try {
-        put(Number(row["row"]), decodeVector(row["vector"], `the vector of memory ${String(row["id"])}`), {
-          isDefault: row["state"] === "ACTIVE",
-          expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
-          fields: rankingFieldsOf(row),
-        });
+        const vector = decodeVector(row["vector"], `the vector of memory ${String(row["id"])}`);
+        put(Number(row["row"]), vector, slotOfRow(row));
       } catch (error) {
         // The keyword index still finds this memory; the other memories are found by both.
         damaged += 1;
@@ -230,17 +232,4 @@ export class MemoryVectors implements Disposable {
     if (damaged > 1)
       log.warn({ damaged }, "stored vectors are damaged; their memories are not found by meaning");
   }
-}
-
-/** The ranking fields of a candidate's row. */
-export function rankingFieldsOf(row: Row): RankingFields {
-  return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
-}
-
-function slotOf(memory: Memory): Slot<RankingFields> {
-  return {
-    isDefault: memory.state === "ACTIVE",
-    expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
-    fields: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
-  };
 }

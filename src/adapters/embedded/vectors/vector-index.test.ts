@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dot, toUnit } from "../../../domain/embedding/vector.ts";
 import type { RankingFields } from "../../../ports/memory/search.ts";
+import type { Slot } from "../database/slot.ts";
 import { VectorIndex } from "./vector-index.ts";
 import { EXACT_LIMIT } from "./vector-plan.ts";
-import type { Slot } from "./vector-table.ts";
 
 const DIMENSION = 32;
 const COUNT = EXACT_LIMIT + 1000;

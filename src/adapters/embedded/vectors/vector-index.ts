@@ -3,9 +3,10 @@ import type { FilteredSize, SearchPlan, VectorRetrieverPlan } from "../../../dom
 import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RankingFields } from "../../../ports/memory/search.ts";
+import type { Slot } from "../database/slot.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
 import { GRAPH_ABOVE, planVectorSearch } from "./vector-plan.ts";
-import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
+import { type NearRow, VectorTable } from "./vector-table.ts";
 
 /** Vectors added to the graph in one tick of the event loop: each blocks it for half a millisecond. */
 const BUILD_STEP = 1;
@@ -112,6 +113,11 @@ export class VectorIndex {
       this.#pending.add(row);
     }
     this.#scheduleBuilding();
+  }
+
+  /** A copy of the vector of a row. */
+  get(row: number): Float32Array | undefined {
+    return this.#table.get(row);
   }
 
   /** Changes the fields of a row without changing its vector. */

@@ -1,18 +1,10 @@
 import { exactSearch, type Matches, MetricKind } from "usearch";
+import { isVisible, type Slot } from "../database/slot.ts";
 
 /** A row whose vector is near to the query. */
 export interface NearRow<Fields> {
   readonly row: number;
   readonly similarity: number;
-  readonly fields: Fields;
-}
-
-/** The fields of a row, without its vector. */
-export interface Slot<Fields> {
-  /** A row that default reads leave out (a memory in another state than ACTIVE) is skipped by `nearestDefault`. */
-  readonly isDefault: boolean;
-  /** Infinity: never. */
-  readonly expireTime: number;
   readonly fields: Fields;
 }
 
@@ -198,10 +190,6 @@ export class VectorTable<Fields> {
     grownCoarse.set(this.#coarse);
     this.#coarse = grownCoarse;
   }
-}
-
-function isVisible(slot: Slot<unknown> | undefined, now: number): boolean {
-  return slot?.isDefault === true && slot.expireTime > now;
 }
 
 /** Compares all vectors with a query of the same kind; nearest first. */

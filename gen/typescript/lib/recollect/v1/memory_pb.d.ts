@@ -1777,16 +1777,17 @@ export declare const SearchPlan_VectorRetrieverSchema: GenMessage<SearchPlan_Vec
  */
 export declare type SearchPlan_KeywordRetriever = Message<"recollect.v1.SearchPlan.KeywordRetriever"> & {
   /**
-   * Terms of the query, normalised and stemmed, that retrieved candidates: the rarest, until some 1,000 memories contain
-   * them. A term that no memory contains is neither here nor in `common_terms`.
+   * Terms of the query, normalised and stemmed, that retrieved candidates. On Redis the rarest, until some 1,000 memories
+   * contain them. A term that no memory contains is neither here nor in `common_terms`.
    *
    * @generated from field: repeated string terms = 1;
    */
   terms: string[];
 
   /**
-   * Terms of the query that retrieved no candidates because they are too common: a memory that contains these alone may
-   * be missing. They count in the scores of the candidates.
+   * Terms of the query that retrieved no candidates because they are too common. They count in the scores of the
+   * candidates. On Redis a memory that contains these alone may be missing; with the embedded store it could not be
+   * among the candidates.
    *
    * @generated from field: repeated string common_terms = 2;
    */
