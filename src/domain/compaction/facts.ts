@@ -20,6 +20,7 @@ export function sentencesOf(text: string): readonly string[] {
 export function factsOf(text: string, lexicon: Lexicon): ReadonlySet<string> {
   const facts = new Set<string>();
   for (const sentence of sentencesOf(text)) {
+    if (!/[\p{L}\p{N}]/u.test(sentence)) continue;
     for (let from = 0; from < sentence.length; from += MAX_PART) {
       const { analysis } = readStatement(sentence.slice(from, from + MAX_PART), lexicon);
       for (const { kind, text: shown } of analysis.items) {

@@ -41,6 +41,9 @@ const OTHER_WORDS: StatementComparison = { relation: "DIFFERENT", isCertain: fal
 const MIN_SHARED = 0.4;
 const MIN_CONTAINED = 0.7;
 
+/** A longer text is a document, and not a statement with an addition. */
+const MAX_FULLER = 2_000;
+
 /** Adverbs that change nothing that is remembered. "Just", "only", "still" and "again" do. */
 const FREE_WORDS = new Set(
   "really very quite actually basically simply currently now also too please".split(" "),
@@ -181,7 +184,7 @@ function areSameWords(left: Statement, right: Statement, alignment: Alignment): 
 
 /** Whether `fuller` is `shorter` with an addition behind it that restricts nothing. */
 function isContained(shorter: Statement, fuller: Statement, lexicon: Lexicon): boolean {
-  if (fuller.text.length <= shorter.text.length) return false;
+  if (fuller.text.length <= shorter.text.length || fuller.text.length > MAX_FULLER) return false;
   for (const { head, tail } of splitTails(fuller.text)) {
     if (isRestricting(tail)) continue;
     // Texts of so different lengths are not the same, and this costs nothing.
