@@ -1,7 +1,7 @@
 # The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-peers bench-embedding bench-cache local-model lexicon clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-peers bench-embedding bench-cache bench-compaction local-model lexicon clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -70,6 +70,9 @@ bench-embedding: setup ## Measure how well vectors find what is meant; DATA=<fol
 
 bench-cache: setup ## Measure which prompts the cache serves; DATA=<folder>, ARGS=--service, see docs/cache.md
 	@$(NPX) 'node bench/quality/cache.ts $(DATA) $(ARGS)'
+
+bench-compaction: setup ## Measure which memories compaction merges; DATA=<file>, ARGS=--wrong, see docs/compaction.md
+	@$(NPX) 'node bench/quality/compaction.ts $(DATA) $(ARGS)'
 
 # A Python of its own, so that nothing of the machine's is changed.
 LOCAL_MODEL := .cache/local-model

@@ -81,6 +81,20 @@ export function withoutCourtesy(raw: readonly Token[]): Token[] {
   return kept;
 }
 
+/** Rewrites the phrases that say the same as one word, and drops nothing. */
+export function withPhrases(tokens: readonly Token[]): Token[] {
+  const kept: Token[] = [];
+  for (let at = 0; at < tokens.length; ) {
+    const token = tokens[at];
+    const phrase = token?.kind === "word" ? phraseAt(tokens, at) : undefined;
+    const isRewritten = phrase !== undefined && phrase.tokens.length > 0;
+    if (isRewritten) kept.push(...phrase.tokens);
+    else if (token !== undefined) kept.push(token);
+    at += isRewritten ? phrase.words.length : 1;
+  }
+  return kept;
+}
+
 function questionAt(
   words: string,
 ): { readonly tokens: readonly Token[]; readonly length: number } | undefined {

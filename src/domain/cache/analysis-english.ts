@@ -1,9 +1,8 @@
 import type { ItemKind, PromptAnalysis } from "./analysis.ts";
-import { isGenericYou, withoutCourtesy } from "./analysis-courtesy.ts";
-import { readNumbers } from "./analysis-numbers.ts";
+import { isGenericYou } from "./analysis-courtesy.ts";
 import { assignSlots, type Draft, markOwner, toActive, verbFirst } from "./analysis-order.ts";
 import { levelWord, stemWord } from "./analysis-stems.ts";
-import { END_OF_TEXT, type Token } from "./analysis-tokens.ts";
+import type { Token } from "./analysis-tokens.ts";
 import {
   capitalsCarryMeaning,
   HOW_MUCH,
@@ -46,8 +45,9 @@ export type EnglishAnalysis = Pick<
   "items" | "particles" | "negations" | "quantifiers" | "modality" | "question"
 >;
 
-export function analyzeEnglish(raw: readonly Token[]): EnglishAnalysis {
-  return new EnglishReader(raw).read();
+/** `tokens`: those of the raw text with numbers read and phrases rewritten, and the end of the text. */
+export function analyzeEnglish(raw: readonly Token[], tokens: readonly Token[]): EnglishAnalysis {
+  return new EnglishReader(raw, tokens).read();
 }
 
 /** A word and its context. */
@@ -89,8 +89,8 @@ class EnglishReader {
   #front = -1;
   #fronted: { readonly from: number; readonly to: number } | undefined;
 
-  constructor(raw: readonly Token[]) {
-    this.#tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
+  constructor(raw: readonly Token[], tokens: readonly Token[]) {
+    this.#tokens = tokens;
     this.#capitalsTell = capitalsCarryMeaning(raw);
   }
 

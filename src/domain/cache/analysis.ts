@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { withoutCourtesy, withPhrases } from "./analysis-courtesy.ts";
 import { analyzeEnglish } from "./analysis-english.ts";
-import { MAX_CHARACTERS, normalizeText, type Token, tokenize } from "./analysis-tokens.ts";
+import { readNumbers } from "./analysis-numbers.ts";
+import { END_OF_TEXT, MAX_CHARACTERS, normalizeText, type Token, tokenize } from "./analysis-tokens.ts";
 import { ENGLISH_WORDS, FOREIGN_WORDS } from "./analysis-words.ts";
 import { type Notation, readWritten, type Written } from "./notation.ts";
 import { spaceCalculations } from "./notation-fold.ts";
@@ -58,6 +60,15 @@ export interface PromptAnalysis {
  * an analysis, and equal strings give equal ones. Beyond {@link MAX_TOKENS} it contains only the hash.
  */
 export function analyzePrompt(prompt: string): PromptAnalysis {
+  return analyze(prompt, withoutCourtesy);
+}
+
+/** The same for a statement: no word of it is courtesy or a frame around a question. */
+export function analyzeStatement(statement: string): PromptAnalysis {
+  return analyze(statement, withPhrases);
+}
+
+function analyze(prompt: string, rewrite: typeof withPhrases): PromptAnalysis {
   if (prompt.length > MAX_CHARACTERS) return unanalyzed(prompt);
   const text = spaceCalculations(prompt);
   const normal = normalizeText(text);
@@ -67,7 +78,14 @@ export function analyzePrompt(prompt: string): PromptAnalysis {
   if (tokens.length > MAX_TOKENS) return unanalyzed(prompt);
   const written = readWritten(text);
   if (!isEnglish(tokens)) return analyzeOther(tokens, written);
-  return { version: ANALYSIS_VERSION, digest: "", language: "en", ...analyzeEnglish(tokens), ...written };
+  const rewritten = [...rewrite(readNumbers([...tokens, END_OF_TEXT])), END_OF_TEXT];
+  return {
+    version: ANALYSIS_VERSION,
+    digest: "",
+    language: "en",
+    ...analyzeEnglish(tokens, rewritten),
+    ...written,
+  };
 }
 
 function unanalyzed(text: string): PromptAnalysis {

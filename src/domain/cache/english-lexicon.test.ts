@@ -51,4 +51,12 @@ describe("the English lexicon", () => {
       { seed: 1, numRuns: 500 },
     );
   });
+
+  it("says how much of their use two words share", () => {
+    expect(ENGLISH.overlap("begin", "starts")).toBeGreaterThan(0.4);
+    expect(ENGLISH.overlap("work", "study")).toBeLessThan(0.1);
+    expect(ENGLISH.overlap("work", "works")).toBe(1);
+    expect(ENGLISH.overlap("tea", "coffee")).toBe(0);
+    expect(EMPTY_LEXICON.overlap("work", "works")).toBe(0);
+  });
 });

@@ -87,6 +87,11 @@ export class EnglishLexicon implements Lexicon {
     return pairs.some(([a, b]) => this.#areSiblings(a, b)) ? "sibling" : undefined;
   }
 
+  overlap(one: string, other: string): number {
+    const [ones, others] = [this.#lemmas(one), this.#lemmas(other)];
+    return Math.max(0, ...ones.flatMap((a) => others.map((b) => this.#commonUse(a, b))));
+  }
+
   /** The places of the base forms that a word may be a form of, itself first. */
   #lemmas(word: string): number[] {
     const places = new Set<number>();
@@ -113,6 +118,21 @@ export class EnglishLexicon implements Lexicon {
   #shareSense(one: number, other: number): boolean {
     const senses = this.#sensesOf(other);
     return this.#sensesOf(one).some((sense) => senses.includes(sense));
+  }
+
+  #commonUse(one: number, other: number): number {
+    if (one === other) return 1;
+    const senses = this.#sensesOf(other);
+    let best = 0;
+    for (const [at, sense] of this.#sensesOf(one).entries()) {
+      const place = senses.indexOf(sense);
+      if (place >= 0) best = Math.max(best, Math.min(this.#share(one, at), this.#share(other, place)));
+    }
+    return best / 255;
+  }
+
+  #share(word: number, sense: number): number {
+    return this.#tables.shares[(this.#tables.senses.starts[word] ?? 0) + sense] ?? 0;
   }
 
   #areRelated(one: number, other: number): boolean {

@@ -15,6 +15,8 @@ export interface Lexicon {
   partOfSpeech(word: string): PartOfSpeech | undefined;
   /** Undefined: unrelated, or one of them is unknown. */
   relation(one: string, other: string): WordRelation | undefined;
+  /** How much of the use of both words has a meaning in common, 0 to 1: the lesser share of their best shared meaning. */
+  overlap(one: string, other: string): number;
 }
 
 /** Knows no word. */
@@ -22,4 +24,5 @@ export const EMPTY_LEXICON: Lexicon = {
   level: () => undefined,
   partOfSpeech: () => undefined,
   relation: () => undefined,
+  overlap: () => 0,
 };
