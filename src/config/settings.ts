@@ -18,7 +18,6 @@ export const SECTIONS = {
   Memory: MEMORY,
   Redis: REDIS,
   Embedding: EMBEDDING,
-  Memories: MEMORY,
   Cache: CACHE,
   Compaction: COMPACTION,
 } as const;
@@ -32,7 +31,6 @@ export const SETTINGS = {
   ...MEMORY,
   ...REDIS,
   ...EMBEDDING,
-  ...MEMORY,
   ...CACHE,
   ...COMPACTION,
 } as const satisfies Record<string, Setting>;

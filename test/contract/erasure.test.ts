@@ -160,6 +160,8 @@ await describeSharedRedis("a deletion in Redis", ({ url }) => {
         return flat(await client.callBuffer("ZRANGE", key, 0, -1));
       case "set":
         return flat(await client.callBuffer("SMEMBERS", key));
+      case "stream":
+        return flat(await client.callBuffer("XRANGE", key, "-", "+"));
       case "none":
         return [];
       default:

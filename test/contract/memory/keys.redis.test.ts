@@ -141,7 +141,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
       await stores.memories.purge.run(scope, EVERY_STATE, { now: NOW });
       await stores.sweeper.sweepExpired(sandbox.keys.partition(0), NOW + 1000);
       const namespace = await namespaceOf();
-      expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual([namespace.lastPositions]);
+      const left = [namespace.changeFeed, namespace.lastPositions];
+      expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual(left);
       expect(await keysLeft("waiting")).toEqual([]);
       expect(await keysLeft("ending")).toEqual([]);
     });

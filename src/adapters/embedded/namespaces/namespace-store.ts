@@ -32,6 +32,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   readonly #hidden: HiddenNamespaces;
   /** Serializes the removal of hidden namespaces; resolves when none is left, or when that failed. */
   #cleared: Promise<void>;
+  #isChecked = false;
   #isClosed = false;
 
   constructor(
@@ -45,7 +46,10 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     this.#idempotencyRecords = idempotencyRecords;
     this.#options = options;
     this.#hidden = new HiddenNamespaces(database, options.keywords);
-    this.#cleared = options.checked.then(() => this.#clear());
+    this.#cleared = options.checked.then(() => {
+      this.#isChecked = true;
+      return this.#clear();
+    });
   }
 
   async list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]> {
@@ -74,16 +78,15 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
         if (isHidden) this.#hidden.hide(namespaceId);
         else this.#remove(namespaceId);
       });
-      // It is not found any more; removing its rows at once would stop everything else.
-      if (isHidden) this.#cleared = this.#cleared.then(() => this.#clear());
+      // It is not found any more; removing its rows in one transaction would stop everything else.
+      if (isHidden) await this.#clearNow();
       return counts;
     } catch (error) {
       if (!isFull(error)) throw error;
     }
     // The deletion does not fit into the reserved space of a full disk.
     const counts = await this.#delete(scope, options, (namespaceId) => this.#hidden.hide(namespaceId));
-    this.#cleared = this.#cleared.then(() => this.#clear());
-    await this.#cleared;
+    await this.#clearNow();
     return counts;
   }
 
@@ -91,6 +94,12 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#cleared;
+  }
+
+  /** Removes hidden namespaces, or leaves that to the end of the check of the file, which takes longer than callers wait. */
+  async #clearNow(): Promise<void> {
+    this.#cleared = this.#cleared.then(() => this.#clear());
+    if (this.#isChecked) await this.#cleared;
   }
 
   #delete(

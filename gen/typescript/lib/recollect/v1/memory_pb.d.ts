@@ -2729,7 +2729,10 @@ export declare const MemoryService: GenService<{
    * Stores one memory. When it returns, the memory is on disk and searches find it by words and by meaning.
    * A duplicate of an existing memory is by default not stored again (see CreateMemoryRequest.on_duplicate).
    *
-   * Errors: ALREADY_EXISTS with MEMORY_ALREADY_EXISTS when the given id is taken.
+   * Keys and tokens of known forms in its text or metadata are flagged, redacted, quarantined or refused, as the server's
+   * memory.secrets says.
+   *
+   * Errors: ALREADY_EXISTS with MEMORY_ALREADY_EXISTS when the given id is taken; INVALID_ARGUMENT with SECRET_REFUSED.
    *
    * @generated from rpc recollect.v1.MemoryService.CreateMemory
    */
@@ -2795,8 +2798,11 @@ export declare const MemoryService: GenService<{
    * Corrects fields of a memory. When a fact has changed, store a new memory that supersedes this one instead. What it was
    * before is kept as a revision (see ListMemoryRevisions).
    *
+   * A text or metadata that it changes are examined for secrets, as in CreateMemory; with quarantine the memory becomes
+   * QUARANTINED, and RestoreMemory brings its former revision back.
+   *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
-   * it is in another state than ACTIVE.
+   * it is in another state than ACTIVE; INVALID_ARGUMENT with SECRET_REFUSED.
    *
    * @generated from rpc recollect.v1.MemoryService.UpdateMemory
    */
@@ -2890,7 +2896,8 @@ export declare const MemoryService: GenService<{
    *
    * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. One that was
    * not acknowledged may be stored in part: long texts are stored in steps, as by BatchCreateMemories. A session
-   * position is kept unless another memory of the session has it; then the memory goes to the end of its session.
+   * position is kept unless another memory of the session has it; then the memory goes to the end of its session. Flags
+   * are kept too; only with redact and reject as memory.secrets of the server are memories examined for secrets.
    *
    * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not increase or the namespace changes. Acknowledged
    * messages stay stored.
