@@ -304,7 +304,7 @@ function draft(level: Level): fc.Arbitrary<Draft> {
       sourceIds: fc.subarray(IDS, { maxLength: 2 }),
       eventTime: rarely(2, fc.constantFrom(NOW - DAY, NOW - DAY + 1, NOW, NOW + DAY)),
       validFrom: rarely(4, fc.constantFrom(0, NOW, NOW + 1000)),
-      validUntil: rarely(4, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
+      validUntil: rarely(8, fc.constantFrom(NOW + 1001, NOW + 5000, NOW + DAY)),
       ttlMs: rarely(6, spans),
       expireTime: rarely(8, fc.constantFrom(NOW - DAY, NOW, NOW + 5000, NOW + 2 * DAY)),
       ...(level.ports

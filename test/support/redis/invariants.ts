@@ -12,7 +12,7 @@ import {
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import { SCORE_ORDERS } from "../../../src/domain/cache/eviction.ts";
 import { type CompactionRun, dueTimeOf, isUnderWay } from "../../../src/domain/compaction/run.ts";
-import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
+import { endedTime, type Memory, type MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 
 type Connection = ReturnType<typeof connectTo>;
@@ -127,12 +127,15 @@ async function checkMemories(
     );
     const text = (name: string): string => String(fields.get(name) ?? "");
     const what = `memory ${id}`;
-    const record = unpackRecord<{ id: string; etag: string; sessionId: string }>(fields.get("rec"), what);
+    const record = unpackRecord<Memory>(fields.get("rec"), what);
     const embedding = unpackRecord<MemoryEmbedding>(fields.get("emb"), what);
     expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
     const member = `${namespaceId}/${id}`;
     order.set(id, Number(text("created")));
     const packedFields = ["created", "event", "importance", "expire"].map(text).join(" ");
+    const { validFrom = "", validUntil = "" } = record;
+    const history = [endedTime(record) ?? "", validFrom, validUntil].map(String);
+    expectEqual(`${what}: history`, ["ended", "from", "until"].map(text), history);
     expectEqual(`${what}: packedFields`, text("facts"), packedFields);
     if (fields.has("expire")) expected.expiry.set(member, Number(text("expire")));
     expectEqual(`${what}: keys of duplicates and of recall loops`, fields.has("text"), fields.has("dup"));

@@ -66,6 +66,12 @@ export function isDefaultFilter(filter: MemoryFilter): boolean {
   );
 }
 
+/** Whether most memories pass: it has only conditions on time and state, with ACTIVE. */
+export function passesMost(filter: MemoryFilter): boolean {
+  const { states, asOf: _, ...others } = filter;
+  return states.includes("ACTIVE") && Object.values(others).every((one) => one === undefined);
+}
+
 /** Memories that were never accessed have no row in the table. Undefined: the range is open. */
 function accessIn(range: TimeRange | undefined): Condition | undefined {
   const { start, end } = range ?? {};

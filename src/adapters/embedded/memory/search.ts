@@ -5,9 +5,9 @@ import { EMPTY_PLAN, keywordRetrieverPlan } from "../../../domain/memory/search-
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import { decodeVector } from "../database/checksums.ts";
-import type { Database } from "../database/database.ts";
+import type { Database, Row } from "../database/database.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
-import { isDefaultFilter, memoryCondition } from "../keywords/row-filter.ts";
+import { isDefaultFilter, memoryCondition, passesMost } from "../keywords/row-filter.ts";
 import { termCounter } from "../keywords/terms.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { type MemoryVectors, rankingFieldsOf } from "../vectors/memory-vectors.ts";
@@ -84,13 +84,16 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     const { database, vectors } = this.#parts;
     const index = vectors.open(namespaceId);
     if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
-    const condition = memoryCondition(namespaceId, query.filter, now);
-    const rows = database.all(`SELECT m.row FROM memory m WHERE ${condition.sql}`, ...condition.values);
-    return index.nearestOf(
-      rows.map((row) => Number(row["row"])),
-      vector,
-      query.limit,
-    );
+    const { sql, values } = memoryCondition(namespaceId, query.filter, now);
+    const rowsOf = (rows: readonly Row[]): number[] => rows.map((row) => Number(row["row"]));
+    const passing = (rows: readonly number[]): number[] => {
+      const among = "json_each(?) j CROSS JOIN memory m ON m.row = j.value";
+      return rowsOf(database.all(`SELECT m.row FROM ${among} WHERE ${sql}`, JSON.stringify(rows), ...values));
+    };
+    const near = passesMost(query.filter) ? index.nearestOfMost(vector, query.limit, passing) : undefined;
+    if (near !== undefined) return near;
+    const rows = rowsOf(database.all(`SELECT m.row FROM memory m WHERE ${sql}`, ...values));
+    return index.nearestOf(rows, vector, query.limit);
   }
 
   #byKeyword(

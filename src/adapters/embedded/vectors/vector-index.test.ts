@@ -105,6 +105,13 @@ describe("a vector index", () => {
       total += recall(found, nearestByBruteForce(query, allRows, 10));
     }
     expect(total / queries.length).toBeGreaterThan(0.98);
+
+    const isEven = (row: number): boolean => row % 2 === 0;
+    const query = vectorAt(17);
+    const near = index.nearestOfMost(query, 10, (rows) => rows.filter(isEven));
+    expect(near?.plan.policy).toBe("GRAPH");
+    const exact = nearestByBruteForce(query, allRows.filter(isEven), 10);
+    expect(recall(near?.found ?? [], exact)).toBeGreaterThan(0.8);
   });
 
   it("finds a vector at once, before it is in the graph", async () => {
@@ -120,6 +127,47 @@ describe("a vector index", () => {
     const query = vectorAt(17);
     const { found } = index.nearestDefault(query, 20, NOW);
     expect(found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, allRows, 20));
+  });
+
+  describe("for a filter that most pass", () => {
+    const query = vectorAt(17);
+    const find = (index: VectorIndex, passes: (row: number) => boolean) => {
+      let tested = 0;
+      const near = index.nearestOfMost(query, 10, (rows) => {
+        tested += rows.length;
+        return rows.filter(passes);
+      });
+      return { near, tested };
+    };
+
+    it("tests only the nearest, and finds those that pass", () => {
+      const index = open(allRows);
+      for (const share of [1, 2, 5]) {
+        const passes = (row: number): boolean => row % share === 0;
+        const { near, tested } = find(index, passes);
+        const eligible = allRows.filter(passes);
+        expect(near?.found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, eligible, 10));
+        expect(tested).toBeLessThan(300);
+        expect(near?.plan).toMatchObject({
+          policy: "EXACT",
+          eligible: { count: COUNT, basis: "UPPER_BOUND" },
+        });
+        if (share === 1) expect(near?.rounds).toBe(1);
+        expect(near?.rounds).toBeLessThanOrEqual(2);
+      }
+    });
+
+    it("gives up where too few pass", () => {
+      const index = open(allRows);
+      expect(find(index, (row) => row % 100 === 0).near).toBeUndefined();
+    });
+
+    it("is complete in an index that it tests as a whole", () => {
+      const some = allRows.slice(0, 30);
+      const index = open(some);
+      const { near } = find(index, (row) => row === 29);
+      expect(near?.found.map(({ row }) => row)).toEqual([29]);
+    });
   });
 
   it("reports its plan", async () => {

@@ -14,6 +14,11 @@ const BUILD_STEP = 1;
 const BUSY_DELAY_MS = 1;
 const PAUSE_MS = 10;
 
+/** nearestOfMost tests so many times as many rows as are wanted, first and second. */
+const PROPOSALS = [4, 16];
+/** So many times as many that pass contain the wanted ones: the table proposes by 8 bits, see OVERSAMPLING in vector-table.ts. */
+const SURE = 2;
+
 /** Vectors that are not in the graph yet are compared one by one; with more of them than this, all vectors are. */
 const MAX_PENDING = 1000;
 
@@ -142,6 +147,32 @@ export class VectorIndex {
     });
   }
 
+  /**
+   * The nearest of the rows that `passing` lets through, for a filter that most pass: only the nearest are tested, in one call.
+   * Undefined: too few of them pass.
+   */
+  nearestOfMost(
+    query: Float32Array,
+    limit: number,
+    passing: (rows: readonly number[]) => readonly number[],
+  ): Nearest | undefined {
+    const stored = this.#table.size;
+    for (const [round, times] of PROPOSALS.entries()) {
+      const { rows: proposed, graph } = this.#propose(query, times * limit);
+      const rows = passing(proposed);
+      if (rows.length < SURE * limit && proposed.length < stored) continue;
+      const eligible: FilteredSize = { count: stored, basis: "UPPER_BOUND" };
+      return {
+        found: this.#table.nearestOf(rows, query, limit),
+        plan: graph
+          ? { policy: "GRAPH", candidates: times * limit, eligible }
+          : { policy: "EXACT", candidates: 0, eligible },
+        rounds: round + 1,
+      };
+    }
+    return undefined;
+  }
+
   /** Resolves when every vector is in the graph; for tests and benchmarks. */
   async built(): Promise<void> {
     while (this.#building !== undefined) await yieldToEventLoop();
@@ -177,10 +208,7 @@ export class VectorIndex {
     const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
     if (plan.kind === "exact") return { found: scan(), plan: exact, rounds: 1 };
     const { candidates } = plan;
-    const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
-    const proposed = graph
-      ? [...graph.propose(query, candidates), ...this.#pending]
-      : this.#table.propose(query, candidates);
+    const { rows: proposed, graph } = this.#propose(query, candidates);
     const rows = proposed.filter(passing());
     if (rows.length < limit) return { found: scan(), plan: exact, rounds: 2 };
     return {
@@ -188,6 +216,18 @@ export class VectorIndex {
       plan: graph ? { policy: "GRAPH", candidates, eligible: size } : exact,
       rounds: 1,
     };
+  }
+
+  /** Rows near to the query, by the graph (undefined: there is none) or the table. */
+  #propose(
+    query: Float32Array,
+    count: number,
+  ): { readonly rows: readonly number[]; readonly graph: VectorGraph | undefined } {
+    const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
+    const rows = graph
+      ? [...graph.propose(query, count), ...this.#pending]
+      : this.#table.propose(query, count);
+    return { rows, graph };
   }
 
   #openGraph(): VectorGraph {

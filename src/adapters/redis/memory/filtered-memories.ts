@@ -12,7 +12,7 @@ import { estimateSize, filterCounters, shareCounter, sizeCounters } from "./filt
 import { isIndexSooner } from "./page-plan.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
-import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./reads.ts";
+import { type FilterCount, type MemorySource, passesMost, type SourceQuery } from "./reads.ts";
 
 /** Sweeps before a count falls back to a scan. */
 const MAX_SWEEPS = 3;
@@ -90,7 +90,7 @@ export class FilteredMemories {
   }
 
   async #isSooner(scope: NamespaceKey, { filter, limit }: SourceQuery): Promise<boolean> {
-    if (!this.#isIndexed(scope, filter) || isOfStatesOnly(filter)) return false;
+    if (!this.#isIndexed(scope, filter) || passesMost(filter)) return false;
     const { counters } = this.#options;
     const answer = await this.#ask(scope, filter, (query, { namespaceId, sizes }) => {
       const wanted = filterCounters(namespaceId, query);

@@ -46,8 +46,19 @@ export type FilterCount = (
 /** Scans the whole namespace. */
 export function walkingSource(pages: MemoryPages): MemorySource {
   return (scope, { filter, oldestFirst, after, limit }) =>
-    // Where nearly all pass, one page of the wanted size is enough.
-    pages.walk(scope, { oldestFirst, after, step: isOfStatesOnly(filter) ? limit : MAX_STEP });
+    pages.walk(scope, {
+      oldestFirst,
+      after: oldestFirst ? after : laterOf(filter, after),
+      // Where nearly all pass, one page of the wanted size is enough.
+      step: passesMost(filter) ? limit : MAX_STEP,
+    });
+}
+
+/** Where a scan from the newest on begins: none of the later memories passes the filter. */
+function laterOf({ asOf }: MemoryFilter, after: ListPosition | undefined): ListPosition | undefined {
+  if (asOf === undefined || (after !== undefined && after.createTime <= asOf)) return after;
+  // Before every id.
+  return { createTime: asOf + 1, id: "" };
 }
 
 /** Reads of memories by id and by filter. */
@@ -160,6 +171,11 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     if (numberOf(expired) > 0) return undefined;
     return listOf(sizes).reduce((sum: number, size) => sum + numberOf(size), 0);
   }
+}
+
+/** Whether nearly all memories pass from the newest possible on: the filter has only conditions on state and time. */
+export function passesMost({ asOf, ...filter }: MemoryFilter): boolean {
+  return isOfStatesOnly(filter) && (asOf === undefined || filter.states.includes("ACTIVE"));
 }
 
 /** Whether the filter only has a condition on states, as default reads do. */
