@@ -1,15 +1,17 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { SearchMemoriesResponse_ResultSchema } from "#gen/recollect/v1/memory_pb.js";
+import { Memory_State, SearchMemoriesResponse_ResultSchema } from "#gen/recollect/v1/memory_pb.js";
 import { formatResult } from "./format-result.ts";
 
 const format = (result: MessageInitShape<typeof SearchMemoriesResponse_ResultSchema>): string[] =>
   formatResult(create(SearchMemoriesResponse_ResultSchema, result), 1);
 
+const ACTIVE = { id: "m1", state: Memory_State.ACTIVE };
+
 describe("formatResult", () => {
   it("shows the document and heading of a passage", () => {
     const memory = {
-      id: "m1",
+      ...ACTIVE,
       text: "A\ntext",
       metadata: { source: "pino/docs/api.md", heading: "API > redact" },
     };
@@ -21,13 +23,13 @@ describe("formatResult", () => {
   });
 
   it("shows the speaker, and a missing similarity", () => {
-    expect(format({ memory: { id: "m1", text: "hello", author: "Ana" }, score: 0.5 })[0]).toBe(
+    expect(format({ memory: { ...ACTIVE, text: "hello", author: "Ana" }, score: 0.5 })[0]).toBe(
       " 1.  score 0.500  no similarity  Ana",
     );
   });
 
   it("ignores metadata of another shape", () => {
-    expect(format({ memory: { id: "m1", text: "x", metadata: { source: 7 } }, score: 1 })[0]).toBe(
+    expect(format({ memory: { ...ACTIVE, text: "x", metadata: { source: 7 } }, score: 1 })[0]).toBe(
       " 1.  score 1.000  no similarity",
     );
   });

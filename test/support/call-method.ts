@@ -46,22 +46,28 @@ export async function callMethod(
     const answer = await transport.unary(method as DescMethodUnary, undefined, undefined, header, message);
     return [toJson(method.output, answer.message)];
   }
+  const watching = new AbortController();
   const answer = await transport.stream(
     method as DescMethodStreaming,
-    undefined,
+    watching.signal,
     undefined,
     header,
     streamOf(messages),
   );
   const answers: JsonValue[] = [];
-  for await (const message of answer.message) {
-    const shown = toJson(method.output, message);
-    // A watch has no end: its first silence is taken for one.
-    if (method.name === "WatchMemories" && answers.length > 0 && !Object.hasOwn(shown as object, "change"))
-      break;
-    answers.push(shown);
+  try {
+    for await (const message of answer.message) {
+      const shown = toJson(method.output, message);
+      // A watch has no end: its first silence is taken for one.
+      if (method.name === "WatchMemories" && answers.length > 0 && !Object.hasOwn(shown as object, "change"))
+        break;
+      answers.push(shown);
+    }
+    return answers;
+  } finally {
+    // Else its connection stays open.
+    watching.abort();
   }
-  return answers;
 }
 
 async function* streamOf<T extends MessageInitShape<DescMethod["input"]>>(
