@@ -3,7 +3,11 @@ import { compareStatements, type StatementComparison } from "./guard.ts";
 import { readStatement, type Statement } from "./statement.ts";
 import { findUpdate, type StatementUpdate } from "./update.ts";
 
-/** Compares texts, each pair once, and reads each text once. */
+/** A statement that was read takes some 10 KB: beyond so many they are forgotten and read again when needed. */
+const MAX_STATEMENTS = 20_000;
+const MAX_COMPARED = 50_000;
+
+/** Compares texts, each pair once, and reads each text once, while there are not too many. */
 export class Comparisons {
   readonly #lexicon: Lexicon;
   readonly #statements = new Map<string, Statement>();
@@ -19,6 +23,7 @@ export class Comparisons {
     const known = this.#compared.get(key);
     if (known !== undefined) return known;
     const found = compareStatements(this.#read(left), this.#read(right), this.#lexicon);
+    if (this.#compared.size >= MAX_COMPARED) this.#compared.clear();
     this.#compared.set(key, found);
     return found;
   }
@@ -28,6 +33,7 @@ export class Comparisons {
     const key = pairOf(older, newer);
     if (this.#updates.has(key)) return this.#updates.get(key);
     const found = findUpdate(this.#read(older), this.#read(newer), this.#lexicon);
+    if (this.#updates.size >= MAX_COMPARED) this.#updates.clear();
     this.#updates.set(key, found);
     return found;
   }
@@ -41,6 +47,7 @@ export class Comparisons {
     const known = this.#statements.get(text);
     if (known !== undefined) return known;
     const read = readStatement(text, this.#lexicon);
+    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     this.#statements.set(text, read);
     return read;
   }

@@ -107,6 +107,9 @@ function nodePairs(nodes: readonly Node[], { pairs }: PlanInput): Link[] {
   return [...found.values()].sort((a, b) => a.one - b.one || a.other - b.other);
 }
 
+/** A plan names the first ones. */
+const MAX_REFUSALS = 10_000;
+
 function addRefusal(
   refusals: Refusals,
   left: Node,
@@ -115,6 +118,7 @@ function addRefusal(
   reasons: readonly RefusalReason[],
 ): void {
   const [one, other] = [left.first.id, right.first.id];
+  if (refusals.size >= MAX_REFUSALS) return;
   refusals.set(`${one} ${other}`, { one, other, similarity, reasons });
 }
 

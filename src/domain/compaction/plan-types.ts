@@ -59,7 +59,7 @@ export type RefusalReason =
 export interface CompactionPlan {
   /** In the order in which they are applied. A memory is a member of one group at most. */
   readonly groups: readonly PlannedGroup[];
-  /** Pairs that are alike and stay apart, for groups of action KEEP and for metrics. */
+  /** Pairs that are alike and stay apart, for groups of action KEEP and for metrics; the first 10,000. */
   readonly refusals: readonly Refusal[];
   /** Memories that were examined. */
   readonly examined: number;
