@@ -273,3 +273,26 @@ describe("the neighbours of a result", () => {
     expect(found).toHaveLength(30);
   });
 });
+
+describe("a session", () => {
+  it("has every memory of 100 concurrent appenders, each of them in its order", async () => {
+    await using app = await startApp();
+    const [appenders, each] = [100, 3];
+    const append = async (appender: number): Promise<void> => {
+      for (let at = 0; at < each; at += 1) {
+        const text = `appender ${appender} says ${at}`;
+        await app.memory.createMemory({ memory: { id: `${appender}-${at}`, text, sessionId: "s" } });
+      }
+    };
+    await Promise.all(Array.from({ length: appenders }, (_, appender) => append(appender)));
+    const { memories } = await app.memory.listMemories({ filter: { sessionId: "s" }, pageSize: 1000 });
+    const inOrder = memories.toSorted((a, b) => a.sessionPosition - b.sessionPosition);
+    expect(inOrder.map(({ sessionPosition }) => sessionPosition)).toEqual(
+      Array.from({ length: appenders * each }, (_, at) => at + 1),
+    );
+    for (let appender = 0; appender < appenders; appender += 1) {
+      const own = inOrder.map(({ id }) => id).filter((id) => id.startsWith(`${appender}-`));
+      expect(own).toEqual(Array.from({ length: each }, (_, at) => `${appender}-${at}`));
+    }
+  });
+});
