@@ -51,6 +51,18 @@ describe("a memory that supersedes others", () => {
     expect((await app.memory.getMemory({ namespace, id: berlin })).memory?.supersedes).toEqual([paris]);
   });
 
+  it("is purged with them, unless the filter names states", async () => {
+    const namespace = "purged-history";
+    const { paris, berlin } = await movedTo(namespace);
+    const old = { namespace, filter: { pinned: false, states: [State.SUPERSEDED] } };
+    expect((await app.memory.purgeMemories(old)).count).toBe(1);
+    const all = { namespace, filter: { pinned: false } };
+    expect((await app.memory.purgeMemories(all)).count).toBe(2);
+    expect((await app.memory.purgeMemories({ ...all, force: true })).count).toBe(2);
+    const { notFoundIds } = await app.memory.batchGetMemories({ namespace, ids: [paris, berlin] });
+    expect(notFoundIds).toEqual([paris, berlin]);
+  });
+
   it("makes them history: they are neither corrected nor superseded again", async () => {
     const namespace = "history";
     const { paris, berlin } = await movedTo(namespace);

@@ -13,7 +13,7 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import { invalidField } from "../../domain/errors.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
-import { ACTIVE_ONLY, type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
+import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import type { ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import {
   DEFAULT_IMPORTANCE,
@@ -219,14 +219,14 @@ function conditionOf<T extends object>(condition: T, path: string): T {
 }
 
 /**
- * The filter of a purge. Throws REQUEST_INVALID for one without a condition: it would empty the namespace, which is for
- * DeleteNamespace.
+ * The filter of a purge, which erases history too: without states it matches memories in every state. Throws REQUEST_INVALID
+ * for one without a condition: it would empty the namespace, which is for DeleteNamespace.
  */
 export function toFilterOfPurge(filter: ProtoFilter | undefined): MemoryFilter {
   if (filter === undefined || !MemoryFilterSchema.fields.some((field) => isFieldSet(filter, field))) {
     throw invalidField("filter", "has no condition: set at least one; DeleteNamespace empties a namespace");
   }
-  return toFilter(filter);
+  return toFilter(filter, EVERY_STATE.states);
 }
 
 function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] | undefined {

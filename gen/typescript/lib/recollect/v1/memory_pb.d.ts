@@ -572,7 +572,7 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
   pinned?: boolean | undefined;
 
   /**
-   * In any of these states. Empty means STATE_ACTIVE alone; in ExportMemories it means all.
+   * In any of these states. Empty means STATE_ACTIVE alone; in ExportMemories and PurgeMemories it means all.
    *
    * @generated from field: repeated recollect.v1.Memory.State states = 14;
    */
@@ -2825,9 +2825,10 @@ export declare const MemoryService: GenService<{
     output: typeof DeleteMemoryResponseSchema;
   },
   /**
-   * Deletes all memories that a filter matches; without `force` it only counts them. The filter must have a condition:
-   * DeleteNamespace empties a namespace. Memories are deleted in bounded steps: a call that is interrupted has deleted
-   * some of them, and a retry deletes the rest.
+   * Deletes all memories that a filter matches; without `force` it only counts them. A filter without `states` matches
+   * superseded, archived and quarantined ones too, so that nothing of a user stays behind. The filter must have a
+   * condition: DeleteNamespace empties a namespace. Memories are deleted in bounded steps: a call that is interrupted has
+   * deleted some of them, and a retry deletes the rest.
    *
    * @generated from rpc recollect.v1.MemoryService.PurgeMemories
    */
