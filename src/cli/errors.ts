@@ -102,7 +102,7 @@ function describeStatus(error: ConnectError, prefix: string): string[] {
 }
 
 /** The reason from the server, or the status code when a proxy answered. */
-function reasonOf(error: ConnectError): string {
+export function reasonOf(error: ConnectError): string {
   const [info] = error.findDetails(ErrorInfoSchema);
   return info?.reason ?? Code[error.code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }

@@ -1,9 +1,11 @@
 import { toJson } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import {
   WatchMemoriesResponse_Change as Change,
   WatchMemoriesResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
 import { connect } from "./client.ts";
+import { reasonOf } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatChange } from "./format-change.ts";
 import type { GlobalOptions } from "./global-options.ts";
@@ -37,8 +39,9 @@ export async function memoryWatch(options: MemoryWatchOptions): Promise<ExitCode
       token = response.resumeToken;
     }
   } catch (error) {
-    // A token that gives nothing would only be refused again.
-    if (signal.aborted || token !== options.from) printToken(token);
+    // A token that gives nothing, or is lost, would only be refused again.
+    const isLost = error instanceof ConnectError && reasonOf(error) === "CHANGES_LOST";
+    if (signal.aborted || (token !== options.from && !isLost)) printToken(token);
     if (outputClosed.aborted) return EXIT_CODE.ok;
     if (!interrupt.signal.aborted) throw error;
     return interrupt.exitCode();

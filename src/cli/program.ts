@@ -120,13 +120,13 @@ function addMemoryCommands(memory: Command): void {
     .option("--session <id>", "session_id: the conversation it belongs to")
     .option("--author <name>", "author: who said it")
     .addOption(new Option("--kind <kind>", "kind: what it is").choices(KINDS))
-    .addOption(tagOption("a label; repeat for several"))
+    .addOption(listOption("--tag <tag>", "a label; repeat for several"))
     .option("--importance <number>", "importance, 0 to 1", toNumber)
     .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
     .option("--event-time <time>", "event_time: when it happened, such as 2026-01-31", toTime)
     .option("--valid-from <time>", "valid_from: from when on it holds", toTime)
     .option("--valid-until <time>", "valid_until: until when it holds", toTime)
-    .option("--supersedes <id>", "a memory that the text replaces; repeat for several", collect, [])
+    .addOption(listOption("--supersedes <id>", "a memory that the text replaces; repeat for several"))
     .addOption(
       new Option("--on-duplicate <action>", "what to do with a duplicate").choices([
         "return-existing",
@@ -234,7 +234,7 @@ function addFilterOptions(command: Command): Command {
         .argParser(collectChoice(KINDS))
         .default([], "all"),
     )
-    .addOption(tagOption("with this tag; repeat to require several"));
+    .addOption(listOption("--tag <tag>", "with this tag; repeat to require several"));
 }
 
 function addCacheCommands(cache: Command): void {
@@ -248,7 +248,7 @@ function addCacheCommands(cache: Command): void {
     .option("--decision <decision_id>", "the lookup that missed, instead of --model and --system")
     .option("--response <text>", "the answer; by default read from standard input")
     .option("--ttl <duration>", "how long it may be served, up to 24h", toMilliseconds)
-    .addOption(tagOption("a label to invalidate by; repeat for several"))
+    .addOption(listOption("--tag <tag>", "a label to invalidate by; repeat for several"))
     .addHelpText("after", EXIT_CODES)
     .action(async (words: string[], _options: unknown, command: Command) => {
       const { cacheStore } = await import("./cache-store.ts");
@@ -315,7 +315,7 @@ function addInvalidateCommand(cache: Command): void {
     .description("invalidate the entries that meet all conditions; without a condition, all of the namespace")
     .option("--model <name>", "entries of this model")
     .option("--knowledge-version <version>", "entries of exactly this knowledge version")
-    .addOption(tagOption("entries with this tag; repeat for any of several"))
+    .addOption(listOption("--tag <tag>", "entries with this tag; repeat for any of several"))
     .option("--validate-only", "only count them")
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
@@ -397,6 +397,6 @@ function setOption(): Option {
     .default({}, "none");
 }
 
-function tagOption(description: string): Option {
-  return new Option("--tag <tag>", description).argParser(collect).default([], "none");
+function listOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(collect).default([], "none");
 }

@@ -37,6 +37,8 @@ describe("recollect memory watch", { timeout: TIMEOUT_MS }, () => {
     return {
       started,
       nextLine: async () => String((await lines.next()).value),
+      /** Its exit code and what it printed to standard error, when it has ended by itself. */
+      ended: ended.then((code) => ({ code, errors })),
       /** Resolves with the exit code and what it printed to standard error. */
       end: async (signal: NodeJS.Signals) => {
         child.kill(signal);
@@ -88,5 +90,18 @@ describe("recollect memory watch", { timeout: TIMEOUT_MS }, () => {
     expect(again.code).toBe(2);
     expect(again.stderr).toContain("(CHANGES_LOST)");
     expect(again.stdout).toBe("");
+  });
+
+  it("offers no token that would be refused, when changes are lost during the watch", async () => {
+    const namespace = "lost-meanwhile";
+    const watch = startWatch(namespace, "memory", "watch");
+    await watch.started;
+    await create(namespace, "m1");
+    expect(await watch.nextLine()).toContain("created");
+    await app.memory.deleteNamespace({ namespace, force: true });
+    const { code, errors } = await watch.ended;
+    expect(code).toBe(2);
+    expect(errors).toContain("(CHANGES_LOST)");
+    expect(errors).not.toContain("--from");
   });
 });
