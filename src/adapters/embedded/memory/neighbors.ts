@@ -4,7 +4,10 @@ import { YieldBudget } from "../../../lib/yield-to-event-loop.ts";
 import type { NeighborOptions } from "../../../ports/memory/reader.ts";
 import type { Database, Row } from "../database/database.ts";
 import { type Condition, memoryCondition } from "../keywords/row-filter.ts";
-import { type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
+import { type MemoryRows, STORED_BESIDE_RECORD, WITH_ACCESS } from "./rows.ts";
+
+/** What a row that was looked at costs beside its text, in characters: a record of 64 KiB in front of what decides is passed over. */
+const CHARACTERS_PER_ROW = 128;
 
 type Side = "before" | "after";
 
@@ -38,7 +41,7 @@ export async function readNeighbors(
       return memory;
     });
     lists.push(list);
-    await budget.spend(characters);
+    await budget.spend(characters + session.takeLooked() * CHARACTERS_PER_ROW);
   }
   return lists;
 }
@@ -49,6 +52,7 @@ class SessionRows {
   readonly #condition: Condition;
   readonly #namespaceId: number;
   readonly #count: number;
+  #looked = 0;
 
   constructor(
     database: Database,
@@ -72,6 +76,13 @@ class SessionRows {
     return [...this.#nearest(memory, "before").reverse(), ...this.#nearest(memory, "after")];
   }
 
+  /** How many rows were looked at since the last call. */
+  takeLooked(): number {
+    const looked = this.#looked;
+    this.#looked = 0;
+    return looked;
+  }
+
   /** The nearest that pass, nearest first. The first look is usually enough. */
   #nearest(memory: Row, side: Side): Row[] {
     const { comparison, order } = SIDES[side];
@@ -80,7 +91,8 @@ class SessionRows {
     for (const size of [this.#count, NEIGHBOR_REACH - this.#count]) {
       if (found.length === this.#count) break;
       const rows = this.#database.all(
-        `SELECT m.row, ${STORED}, ${this.#condition.sql} AS passes
+        // The record only of those that pass: of the others long texts would be read for nothing.
+        `SELECT m.row, ${STORED_BESIDE_RECORD}, CASE WHEN ${this.#condition.sql} THEN m.record END AS record
          FROM memory m INDEXED BY memory_by_session ${WITH_ACCESS}
          WHERE m.namespace_id = ? AND m.session_id = ? AND m.session_position ${comparison} ?
          ORDER BY m.session_position ${order} LIMIT ? OFFSET ?`,
@@ -91,8 +103,9 @@ class SessionRows {
         size,
         looked,
       );
-      found.push(...rows.filter(({ passes }) => passes === 1).slice(0, this.#count - found.length));
+      found.push(...rows.filter(({ record }) => record !== null).slice(0, this.#count - found.length));
       looked += size;
+      this.#looked += rows.length;
     }
     return found;
   }

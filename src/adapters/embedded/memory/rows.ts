@@ -15,8 +15,10 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 
-/** The columns that `MemoryRows.memoryOf` reads, of `memory m` and its access statistics. */
-export const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
+/** The columns that `MemoryRows.memoryOf` reads beside the record, of `memory m` and its access statistics. */
+export const STORED_BESIDE_RECORD = "m.id, m.namespace_id, a.access_count, a.last_access_time";
+/** All that it reads. */
+export const STORED = `${STORED_BESIDE_RECORD}, m.record`;
 export const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
 
 export interface MemoryRowsOptions {
