@@ -33,7 +33,8 @@ export class SecretsGuard {
     if (this.#action === "OFF" || changed.length === 0) return draft;
     const guarded = this.#guard(draft, this.#action, path, changed);
     const { flags: before = [], ...rest } = draft;
-    const flags = [...before.filter((flag) => !flag.startsWith(SECRET_FLAG)), ...guarded.flags];
+    const others = before.filter((flag) => !flag.startsWith(SECRET_FLAG));
+    const flags = allFlags(guarded.flags, others);
     const checked = { ...rest, ...guarded.content, ...(flags.length === 0 ? {} : { flags }) };
     if (guarded.found.length > 0 && this.#action === "QUARANTINE") this.#quarantined.add(checked);
     return checked;
@@ -47,8 +48,7 @@ export class SecretsGuard {
     if (this.#action !== "REDACT" && this.#action !== "REJECT") return draft;
     const guarded = this.#guard(draft, this.#action, path, BOTH_FIELDS);
     if (guarded.found.length === 0) return draft;
-    const flags = [...new Set([...guarded.flags, ...(draft.flags ?? [])])].slice(0, MAX_FLAGS).sort();
-    return { ...draft, ...guarded.content, flags };
+    return { ...draft, ...guarded.content, flags: allFlags(guarded.flags, draft.flags ?? []) };
   }
 
   /** The state of a new memory that `check` has returned. */
@@ -76,4 +76,9 @@ export class SecretsGuard {
     if (!isRefused) return guarded;
     throw secretRefused(found.map(({ field, pattern }) => ({ field: `${path}.${field}`, pattern })));
   }
+}
+
+/** Sorted; of too many, those of secrets are kept. */
+function allFlags(ofSecrets: readonly string[], others: readonly string[]): string[] {
+  return [...new Set([...ofSecrets, ...others])].slice(0, MAX_FLAGS).sort();
 }
