@@ -19,12 +19,14 @@ import {
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReason,
 } from "#gen/recollect/v1/cache_pb.js";
+import type { Compaction } from "#gen/recollect/v1/compaction_pb.js";
 import type { SearchMemoriesResponse_Result } from "#gen/recollect/v1/memory_pb.js";
 import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
 import { inBatches } from "../src/cli/batches.ts";
 import { type Clients, connect } from "../src/cli/client.ts";
 import { draftsOfDocument } from "../src/cli/drafts.ts";
 import { describeError } from "../src/cli/errors.ts";
+import { formatGroup } from "../src/cli/format-compaction.ts";
 import { formatHit, formatMiss } from "../src/cli/format-outcome.ts";
 import { formatResult } from "../src/cli/format-result.ts";
 import { print, printError } from "../src/cli/output.ts";
@@ -584,6 +586,9 @@ async function demonstrate(server: Server): Promise<void> {
   let decided = 0;
   for (const trial of CACHE_TRIALS) decided += (await tryCache(clients, server, trial)) ? 1 : 0;
 
+  print("\n== Equal and outdated notes are compacted; then that is undone");
+  await compact(clients, namespace);
+
   const searchMs = await medianMs(QUESTIONS, ({ text }) => search(clients, namespace, text));
   const timeLookups = (expected: CacheTrial["expected"]): Promise<number> =>
     medianMs(
@@ -610,6 +615,55 @@ async function demonstrate(server: Server): Promise<void> {
     ["cache decided as expected", `${decided} of ${CACHE_TRIALS.length}`],
   ] as const;
   for (const [name, value] of figures) print(`${name.padEnd(28)}${value}`);
+}
+
+/** Notes of one user: the first two say the same, the last two only look alike. */
+const COMPACTED_USER = `compacted-${process.pid}`;
+const COMPACTED = [
+  "The build server is called Atlas.",
+  "the build server is called  ATLAS.",
+  "Backups are kept for 30 days.",
+  "Backups are kept for 60 days.",
+];
+
+/** Plans a compaction, applies exactly the plan, and undoes it. */
+async function compact(clients: Clients, namespace: string): Promise<void> {
+  const { memory, compaction } = clients;
+  for (const text of COMPACTED) {
+    await memory.createMemory({ namespace, memory: { text, userId: COMPACTED_USER }, onDuplicate: 2 });
+  }
+  const active = async (): Promise<number> => {
+    const filter = { userId: COMPACTED_USER };
+    return (await memory.listMemories({ namespace, filter, pageSize: 1000 })).memories.length;
+  };
+  const before = await active();
+  const request = { namespace, userId: COMPACTED_USER, overrides: { keepRecent: { seconds: 0n } } };
+  const started = await compaction.startCompaction({ ...request, requireApproval: true });
+  const id = started.compaction?.id ?? "";
+  const planned = await settledCompaction(clients, namespace, id);
+  const { groups } = await compaction.getCompaction({ namespace, id });
+  for (const line of groups.flatMap(formatGroup)) print(`    ${line}`);
+  await compaction.approveCompaction({ namespace, id, etag: planned?.etag ?? "" });
+  const done = await settledCompaction(clients, namespace, id);
+  const after = await active();
+  print(
+    `    ${before} active memories before, ${after} after: ${done?.affectedCount ?? 0} left default reads`,
+  );
+  check(after === before - 1, "the equal notes are one, and no others are merged");
+  const { conflictIds } = await compaction.undoCompaction({ namespace, id });
+  const restored = await active();
+  print(`    undone: ${restored} active memories`);
+  check(restored === before && conflictIds.length === 0, "undo brings the note back");
+}
+
+/** The compaction when it has ended or awaits approval. */
+async function settledCompaction(
+  clients: Clients,
+  namespace: string,
+  id: string,
+): Promise<Compaction | undefined> {
+  const watched = await Array.fromAsync(clients.compaction.watchCompaction({ namespace, id }));
+  return watched.at(-1)?.compaction;
 }
 
 process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));

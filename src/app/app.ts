@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { openLexicon } from "../adapters/lexicon/lexicon-file.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { createUuidIds } from "../adapters/system/ids.ts";
@@ -15,14 +14,17 @@ import type { Embedder } from "../ports/embedding/embedder.ts";
 import type { SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Sleep } from "../ports/sleep.ts";
+import type { Summarizer } from "../ports/summarizer.ts";
 import { FullNamespaces } from "../services/cache/full-namespaces.ts";
 import { GuardWatch } from "../services/cache/guard-watch.ts";
+import { summaryEraser } from "../services/compaction/erase-sources.ts";
 import { openLog } from "../telemetry/logger.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { type Addresses, startServer } from "../transport/server.ts";
 import { VERSION } from "../version.ts";
 import { openConfiguredKeys } from "./api-keys.ts";
 import { openBackend } from "./backend.ts";
+import { startCompaction } from "./compaction.ts";
 import { configuredIdentity } from "./embedder-identity.ts";
 import { startEmbedding } from "./embedding.ts";
 import { logReload } from "./log-reload.ts";
@@ -39,6 +41,10 @@ export interface Overrides {
   readonly reserved?: ReservedSizes;
   /** For the pauses of the embedding workers. */
   readonly sleep?: Sleep;
+  /** For the pauses of the worker and the scheduler of compactions, and of watches of a compaction. */
+  readonly compactionSleep?: Sleep;
+  /** The language model of summaries. */
+  readonly summarizer?: Summarizer;
   /** For the silence of watches. */
   readonly watchSleep?: Sleep;
   /** Wraps the opened backend, for example with a gate before a method. */
@@ -159,6 +165,16 @@ async function compose(
     secret: () => backend.secret.read(),
     settings,
   };
+  const compaction = await startCompaction(
+    config,
+    {
+      ...ports,
+      backend,
+      sleep: overrides.compactionSleep ?? sleep,
+      summarizer: overrides.summarizer,
+    },
+    resources,
+  );
   const server = await startServer({
     config,
     version: VERSION,
@@ -176,6 +192,7 @@ async function compose(
       ...ports,
       memories: backend.memories,
       namespaces: backend.namespaces,
+      eraseFromSummary: summaryEraser({ ...compaction, memories: backend.memories }),
       sleep: overrides.watchSleep ?? sleep,
       writeGuards: () => reloading.config().writeGuards,
     },
@@ -198,7 +215,7 @@ async function compose(
       clock,
       ids,
     },
-    unserved: [CompactionService],
+    compaction,
   });
   resources.defer(() => server.stop());
   return { addresses: server.addresses, checked: backend.checked, reload: reloading.reload };

@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import type { GlobalOptions } from "./global-options.ts";
@@ -13,6 +14,7 @@ import { UsageError } from "./usage-error.ts";
 export interface Clients extends Disposable {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
+  readonly compaction: Client<typeof CompactionService>;
   readonly operations: Client<typeof OperationsService>;
 }
 
@@ -59,6 +61,7 @@ export function connect({
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
+    compaction: createClient(CompactionService, transport),
     operations: createClient(OperationsService, transport),
     [Symbol.dispose]: () => {
       // Aborting a connection that has just failed leaves an error event without a listener, which ends the process.

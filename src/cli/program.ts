@@ -6,6 +6,7 @@ import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { ReportedOutcome } from "./cache-report.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
+import { addCompactCommands } from "./compact-commands.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
 import type { GlobalOptions } from "./global-options.ts";
@@ -102,6 +103,7 @@ export function createProgram(): Command {
   addKeyCommands(program.command("key").description("make API keys"));
   addMemoryCommands(program.command("memory").description("store memories and find them again"));
   addCacheCommands(program.command("cache").description("store answers and look them up"));
+  addCompactCommands(program, EXIT_CODES);
   addIndexCommands(program.command("index").description("show and rebuild the search indexes"));
   addServerCommands(program.command("server").description("look at the server"));
   addRedisCommands(program.command("redis").description("prepare the Redis that a server uses"));

@@ -78,6 +78,17 @@ const IMPOSSIBLE: readonly Rule[] = [
     cacheDefaultTtl > cacheMaxAge
       ? `${say("cacheDefaultTtl")}, but ${say("cacheMaxAge")}: nothing is served for longer than that; lower the TTL`
       : undefined,
+  ({ compactionPurgeAfter, compactionUndoDays, say }) =>
+    compactionPurgeAfter > 0 && compactionPurgeAfter < compactionUndoDays
+      ? `${say("compactionPurgeAfter")}, but ${say("compactionUndoDays")}: what is deleted cannot be undone; raise the former, or set 0 for never`
+      : undefined,
+  ({ compactionLlmModel, compactionLlmApiKey, embeddingApiKey, chosen, say }) =>
+    compactionLlmModel !== undefined &&
+    (compactionLlmApiKey ?? embeddingApiKey) === undefined &&
+    !chosen("compactionLlmApiBase") &&
+    !chosen("embeddingApiBase")
+      ? `${say("compactionLlmModel")}, but there is no key: set COMPACTION_LLM_API_KEY, or COMPACTION_LLM_API_BASE of a server that needs none`
+      : undefined,
   ({ cacheIndexName, vectorIndexName, say }) =>
     cacheIndexName === vectorIndexName
       ? `${say("cacheIndexName")} and ${say("vectorIndexName")}: two indexes need two names`

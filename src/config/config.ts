@@ -90,16 +90,26 @@ export interface Config {
     readonly lookupDeadlineMs: number;
   };
   readonly compaction: {
-    /** Settings of the scheduler only. */
+    /** Whether the scheduler runs. */
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["compactionStrategy"]>;
-    readonly level: Uppercase<Values["compactionLevel"]>;
+    readonly level: Uppercase<Chosen<"compactionLevel">>;
     readonly checkIntervalMs: number;
-    readonly llmModel: string | undefined;
+    /** The language model of summaries; without a name there is none. */
+    readonly llm: {
+      readonly model: string | undefined;
+      readonly apiKey: string | undefined;
+      readonly apiBase: string;
+      readonly apiVersion: string | undefined;
+    };
     readonly keepRecentMs: number;
     readonly keepImportantMs: number;
     readonly minImportance: number;
     readonly maxAffectedFraction: number;
+    readonly maxChanges: number;
+    readonly undoMs: number;
+    /** 0: never. */
+    readonly purgeAfterMs: number;
   };
   readonly limits: Limits;
   /** Warnings of a valid configuration. */

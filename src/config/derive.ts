@@ -1,5 +1,6 @@
 import type { Resolved } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
+import { COMPACTION } from "./settings/compaction.ts";
 import { SETTINGS, type SettingKey, type Values } from "./settings.ts";
 
 /** Settings whose default is derived from others. */
@@ -14,7 +15,9 @@ type DerivedKey =
   | "vectorDimension"
   | "cacheAlignedThreshold"
   | "cacheDefaultTtl"
-  | "cacheIndexName";
+  | "cacheIndexName"
+  | "compactionLevel"
+  | "compactionLlmApiBase";
 
 /** The value of every setting, including derived defaults. */
 export type Settled = Omit<Values, DerivedKey> & {
@@ -34,6 +37,8 @@ export const DEFAULT_DIMENSIONS = { openai: 1536, local: 256, hashing: 384 } as 
 export const LOWEST_DEFAULT_THRESHOLD = 0.85;
 export const ALIGNED_THRESHOLD = 0.5;
 export const DEFAULT_TTL_SECONDS = 3600;
+const DEFAULT_API_BASE = "https://api.openai.com/v1";
+const COMPACTION_KEYS = (Object.keys(COMPACTION) as SettingKey[]).filter((key) => key !== "compactionLevel");
 
 /** Sets the defaults that are derived from other settings. */
 export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): void {
@@ -77,7 +82,11 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
       ? { value: "local", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
       : { value: "openai", because, chosen: true };
   });
-  fill("embeddingApiBase", () => ({ value: "https://api.openai.com/v1", because: "" }));
+  fill("embeddingApiBase", () => ({ value: DEFAULT_API_BASE, because: "" }));
+  fill("compactionLlmApiBase", () => ({
+    value: get("embeddingApiBase") ?? DEFAULT_API_BASE,
+    because: said("embeddingApiBase"),
+  }));
   fill("vectorDimension", () => ({
     value: DEFAULT_DIMENSIONS[get("embeddingProvider") ?? "local"],
     because: said("embeddingProvider"),
@@ -93,6 +102,12 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
     return maxAge < DEFAULT_TTL_SECONDS
       ? { value: maxAge, because: said("cacheMaxAge") }
       : { value: DEFAULT_TTL_SECONDS, because: "" };
+  });
+  fill("compactionLevel", () => {
+    const because = firstSet(...COMPACTION_KEYS);
+    return because === undefined
+      ? { value: "light", because: "no other setting of compactions is set" }
+      : { value: "moderate", because };
   });
   fill("cacheIndexName", () => ({
     value: `${get("vectorIndexName")}:cache`,

@@ -441,7 +441,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   CACHE_INDEX_NAME: "idx:memory:cache",
   COMPACTION_ENABLED: "true",
   COMPACTION_STRATEGY: "hybrid",
-  COMPACTION_LEVEL: "moderate",
+  COMPACTION_LEVEL: "light",
   COMPACTION_CHECK_INTERVAL_HOURS: "24",
   "compactor.check_interval_hours": "24",
   COMPACTION_LLM_MODEL: "none: summaries are extracts",

@@ -36,21 +36,6 @@ export const NOT_YET: readonly NotYet[] = [
     refused: false,
     instead: "the graph of the embedded store has parameters of its own",
   },
-  {
-    settings: [
-      "compactionStrategy",
-      "compactionLevel",
-      "compactionCheckInterval",
-      "compactionLlmModel",
-      "compactionKeepRecent",
-      "compactionKeepImportant",
-      "compactionMinImportance",
-      "compactionMaxAffected",
-    ],
-    refused: false,
-    instead: "nothing is compacted",
-  },
-  { settings: ["compactionEnabled"], values: [true], refused: false, instead: "nothing is compacted" },
 ];
 
 /** Reports every unsupported choice. */

@@ -1,4 +1,5 @@
 import type { CacheUsage } from "../domain/cache/entry.ts";
+import type { CompactionReason } from "../domain/compaction/run.ts";
 import type { BreakerState } from "../domain/embedding/breaker.ts";
 import type { SecretsAction } from "../domain/memory/write-guard.ts";
 import type { Urgency } from "./embedding/embedder.ts";
@@ -138,4 +139,35 @@ export interface EmbeddingMetrics {
   /** Texts whose vector was cached in memory, in the store, or not cached. */
   embeddingCache(outcome: "memory" | "store" | "miss", texts: number): void;
   embeddingBreaker(urgency: Urgency, state: BreakerState): void;
+}
+
+/** What a compaction did to memories. */
+export type CompactedAs = "created" | "superseded" | "archived" | "purged" | "restored" | "refused";
+
+/** A part of a compaction whose duration is measured. */
+export type CompactionPhase = "plan" | "decide" | "summarize" | "apply" | "undo";
+
+/** Metrics of compactions; by the same rules. */
+export interface CompactionMetrics {
+  /** Memories, by what became of them and why; refused: a merge that was not made, for this reason. */
+  compactedMemories(action: CompactedAs, reason: CompactionReason, count: number): void;
+  /** A run has ended; the tokens of its scope. */
+  compactionEnded(state: string, tokensBefore: number, tokensAfter: number): void;
+  compactionPhase(phase: CompactionPhase, milliseconds: number): void;
+  /** Tokens that the language model charged for. */
+  compactionModelTokens(count: number): void;
+  /** A summary of the language model: used, failed, or why it was refused. */
+  compactionModelAnswer(outcome: string): void;
+  /** Calls `read` whenever metrics are read, until the returned function is called. */
+  observeCompactions(read: () => Promise<CompactionOverview>): () => void;
+}
+
+/** The compactions of all servers of one store. */
+export interface CompactionOverview {
+  /** 1 - tokens after / tokens before, over the runs that ended within 24 hours; 0 without any. */
+  readonly efficiency: number;
+  /** How long the scope that waits longest has had changes without a run. */
+  readonly oldestChangeMs: number;
+  /** Runs that have work to do and that no server works on. */
+  readonly unclaimedRuns: number;
 }

@@ -1,6 +1,7 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type {
   AuthenticationMetrics,
+  CompactionMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
   FeedbackMetrics,
@@ -16,6 +17,7 @@ import type {
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { createCacheInstruments } from "./cache-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
+import { createCompactionInstruments } from "./compaction-instruments.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { createGuardInstruments } from "./guard-instruments.ts";
 import { createLoadInstruments } from "./load-instruments.ts";
@@ -45,7 +47,8 @@ export interface Instruments
     TlsMetrics,
     EmbeddingMetrics,
     PendingMemoryMetrics,
-    LoadMetrics {}
+    LoadMetrics,
+    CompactionMetrics {}
 
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
@@ -128,6 +131,7 @@ export function createInstruments(
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
     ...createGuardInstruments(meter),
+    ...createCompactionInstruments(meter),
     ...createWriteGuardInstruments(meter),
     ...createCacheInstruments(meter, evictions),
     callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),

@@ -6,6 +6,10 @@ import {
   StoreCacheEntryResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
 import {
+  GetCompactionResponseSchema,
+  UndoCompactionResponseSchema,
+} from "#gen/recollect/v1/compaction_pb.js";
+import {
   CreateMemoryResponseSchema,
   ListNamespacesResponseSchema,
   MemorySchema,
@@ -15,7 +19,10 @@ import {
   GetIndexInfoResponseSchema,
   GetServerInfoResponseSchema,
 } from "#gen/recollect/v1/operations_pb.js";
+import { MAX_GROUPS_BYTES } from "../services/compaction/start-compaction.ts";
 import { cacheHandlers } from "./handlers/cache/index.ts";
+import { compactionHandlers } from "./handlers/compaction/index.ts";
+import { MAX_RUNS_BYTES } from "./handlers/compaction/list-compactions.ts";
 import { memoryHandlers } from "./handlers/memory/index.ts";
 import { operationsHandlers } from "./handlers/operations/index.ts";
 
@@ -93,6 +100,41 @@ const oneReembedding = sizeOf(GetEmbeddingInfoResponseSchema, {
 });
 const NUMBERS = 1024;
 
+const POLICY = {
+  ...{ strategy: 4, level: 3, keepRecent: TIME, keepImportant: TIME, minImportance: 1 },
+  ...{ maxAffectedFraction: 1, scheduled: true, etag: bytes(64) },
+};
+const MOST = 2 ** 31 - 1;
+/** Of each action and reason. */
+const COUNTS = many(5 * 11, { action: 5, reason: 11, groupCount: MOST, memoryCount: MOST });
+const COMPACTION = {
+  ...{ id: bytes(128), namespace: bytes(63), userId: characters(256), strategy: 4, level: 3, state: 7 },
+  ...{ examinedCount: MOST, affectedCount: MOST, createdCount: MOST, createTime: TIME, endTime: TIME },
+  ...{ undoExpireTime: TIME, approvalExpireTime: TIME, etag: bytes(64), counts: COUNTS, policy: POLICY },
+  ...{ groupCount: MOST, doneGroupCount: MOST, tokensBefore: 2n ** 62n, tokensAfter: 2n ** 62n },
+  error: { code: 13, message: bytes(4096), details: [] },
+};
+const oneRun = sizeOf(GetCompactionResponseSchema, { compaction: COMPACTION, nextPageToken: bytes(1024) });
+/** Without its texts. */
+const oneGroup = sizeOf(GetCompactionResponseSchema, {
+  groups: [
+    {
+      ...{
+        number: MOST,
+        action: 5,
+        reason: 11,
+        similarity: 1,
+        tokensBefore: MOST,
+        tokensAfter: MOST,
+        state: 3,
+      },
+      members: many(256, { memoryId: bytes(128), etag: bytes(64) }),
+      survivor: { memoryId: bytes(200), etag: bytes(64) },
+      findings: many(64, bytes(64)),
+    },
+  ],
+});
+
 /** The bytes of the largest answer of each unary RPC that is served, or that its request bounds them. */
 const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "MemoryService.CreateMemory": oneMemory,
@@ -122,6 +164,17 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "CacheService.GetCacheStats": NUMBERS,
   "CacheService.GetCachePolicy": NUMBERS,
   "CacheService.UpdateCachePolicy": NUMBERS,
+  "CompactionService.StartCompaction": MAX_GROUPS_BYTES + oneRun + oneGroup,
+  "CompactionService.GetCompaction": MAX_GROUPS_BYTES + oneRun + oneGroup,
+  "CompactionService.ListCompactions": MAX_RUNS_BYTES + oneRun,
+  "CompactionService.ApproveCompaction": oneRun,
+  "CompactionService.CancelCompaction": oneRun,
+  "CompactionService.UndoCompaction": sizeOf(UndoCompactionResponseSchema, {
+    compaction: COMPACTION,
+    conflictIds: many(10_000, bytes(128)),
+  }),
+  "CompactionService.GetCompactionPolicy": NUMBERS,
+  "CompactionService.UpdateCompactionPolicy": NUMBERS,
   "OperationsService.GetServerInfo": sizeOf(GetServerInfoResponseSchema, {
     version: bytes(64),
     backendVersion: bytes(64),
@@ -137,9 +190,13 @@ const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "OperationsService.GetReembedding": oneReembedding,
 };
 
+/** These contain groups of a plan, up to 3 MiB with their texts. */
+const WITH_GROUPS = ["CompactionService.StartCompaction", "CompactionService.GetCompaction"];
+
 const SERVED = [
   memoryHandlers({} as Parameters<typeof memoryHandlers>[0]),
   cacheHandlers({} as Parameters<typeof cacheHandlers>[0]),
+  compactionHandlers({} as Parameters<typeof compactionHandlers>[0]),
   operationsHandlers({} as Parameters<typeof operationsHandlers>[0]),
 ].flatMap(({ service, handlers }) =>
   service.methods.filter(({ localName, methodKind }) => methodKind === "unary" && handlers[localName]),
@@ -157,7 +214,8 @@ describe("the responses of unary RPCs", () => {
       const largest = LARGEST[name];
       const isBounded = method.input.fields.some((field) => field.name === "max_answer_bytes");
       expect(isBounded).toBe(largest === "max_answer_bytes");
-      if (largest !== "max_answer_bytes") expect(largest).toBeLessThanOrEqual(1.5 * MIB);
+      const limit = WITH_GROUPS.includes(name) ? 3.5 * MIB : 1.5 * MIB;
+      if (largest !== "max_answer_bytes") expect(largest).toBeLessThanOrEqual(limit);
     },
   );
 

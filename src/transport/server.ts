@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import type { Config, Listen } from "../config/config.ts";
@@ -16,8 +16,9 @@ import { watchBackend } from "./backend-watch.ts";
 import { createRequestReaders, type RequestReader } from "./bounds/request-reader.ts";
 import { createHealth, type Health } from "./grpc/health.ts";
 import { createGrpcServer, type GrpcServer } from "./grpc/server.ts";
-import { type ServedService, serve } from "./handler.ts";
+import type { ServedService } from "./handler.ts";
 import { type CachePorts, cacheHandlers } from "./handlers/cache/index.ts";
+import { type CompactionPorts, compactionHandlers } from "./handlers/compaction/index.ts";
 import { type MemoryPorts, memoryHandlers } from "./handlers/memory/index.ts";
 import { type OperationsPorts, operationsHandlers } from "./handlers/operations/index.ts";
 import { createConnectHandlers } from "./http/connect.ts";
@@ -73,8 +74,7 @@ export interface ServerOptions {
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
-  /** Services of the API without handlers. */
-  readonly unserved: readonly DescService[];
+  readonly compaction: CompactionPorts;
 }
 
 /** Dependencies of both the gRPC server and the HTTP server. */
@@ -136,7 +136,7 @@ function createShared(options: ServerOptions): Shared {
       memoryHandlers(options.memory),
       cacheHandlers(options.cache),
       operationsHandlers(options.operations),
-      ...options.unserved.map((service) => serve(service, {})),
+      compactionHandlers(options.compaction),
     ],
     authenticate,
     // Outermost first. The pipeline itself maps what they throw to a status.

@@ -35,6 +35,8 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "ListMemoryRevisions",
     "RestoreMemory",
     "ImportMemories",
+    "ListMemoryRevisions",
+    "RestoreMemory",
   ],
   "recollect.v1.CacheService": [
     "LookupCache",
@@ -47,6 +49,17 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "UpdateCachePolicy",
     "InvalidateCache",
     "ReportCacheOutcome",
+  ],
+  "recollect.v1.CompactionService": [
+    "StartCompaction",
+    "GetCompaction",
+    "ListCompactions",
+    "WatchCompaction",
+    "ApproveCompaction",
+    "CancelCompaction",
+    "UndoCompaction",
+    "GetCompactionPolicy",
+    "UpdateCompactionPolicy",
   ],
   "recollect.v1.OperationsService": [
     "GetServerInfo",

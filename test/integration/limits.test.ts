@@ -56,6 +56,12 @@ const OPTIONS: LimitsOptions = {
     "recollect.v1.DeleteCacheEntryRequest": { id: "e" },
     "recollect.v1.UpdateCachePolicyRequest": { policy: {} },
     "recollect.v1.ReportCacheOutcomeRequest": { decisionId: "d", outcome: 1 },
+    "recollect.v1.GetCompactionRequest": { id: "c" },
+    "recollect.v1.WatchCompactionRequest": { id: "c" },
+    "recollect.v1.ApproveCompactionRequest": { id: "c", etag: "e" },
+    "recollect.v1.CancelCompactionRequest": { id: "c" },
+    "recollect.v1.UndoCompactionRequest": { id: "c" },
+    "recollect.v1.UpdateCompactionPolicyRequest": { policy: {} },
   },
   patterns: {
     "^([a-z0-9][a-z0-9._-]{0,62})?$": { fits: `0${"a._-".repeat(15)}zz`, unfit: "a".repeat(64) },

@@ -16,6 +16,12 @@ import {
   UpdateCachePolicyResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
 import {
+  CancelCompactionResponseSchema,
+  type Compaction,
+  UndoCompactionResponseSchema,
+  UpdateCompactionPolicyResponseSchema,
+} from "#gen/recollect/v1/compaction_pb.js";
+import {
   BatchCreateMemoriesResponseSchema,
   CreateMemoryResponseSchema,
   DeleteMemoryResponseSchema,
@@ -62,6 +68,52 @@ const remember = (id: string) => (app: TestApp, namespace: string) =>
 
 const answer = (app: TestApp, namespace: string) =>
   app.cache.storeCacheEntry({ namespace, prompt: text("kept"), origin, response: "kept" });
+
+/** Two equal memories, which a compaction merges. */
+const twins = async (app: TestApp, namespace: string): Promise<void> => {
+  for (const id of ["one", "two"]) {
+    await app.memory.createMemory({ namespace, memory: { id, text: "the same twice" }, onDuplicate: 2 });
+  }
+};
+
+/** Starts a compaction and waits until it has ended or awaits approval. */
+const compact = async (app: TestApp, namespace: string, requireApproval: boolean): Promise<void> => {
+  await twins(app, namespace);
+  runs.set(namespace, await startedRun(app, namespace, requireApproval));
+};
+
+async function startedRun(
+  app: TestApp,
+  namespace: string,
+  requireApproval: boolean,
+): Promise<{ readonly id: string; readonly etag: string }> {
+  const overrides = { keepRecent: { seconds: 0n } };
+  const { compaction } = await app.compaction.startCompaction({ namespace, overrides, requireApproval });
+  const run = await settled(app, namespace, compaction?.id ?? "");
+  return { id: run?.id ?? "", etag: run?.etag ?? "" };
+}
+
+/** The run when it has ended or awaits approval. */
+async function settled(app: TestApp, namespace: string, id: string): Promise<Compaction | undefined> {
+  const watched = await Array.fromAsync(app.compaction.watchCompaction({ namespace, id }));
+  return watched.at(-1)?.compaction;
+}
+
+/** A call whose response shows a run that goes on: the run when it has ended. */
+async function outcomeOf(
+  app: TestApp,
+  namespace: string,
+  call: Promise<{ readonly compaction?: Compaction | undefined }>,
+): Promise<unknown> {
+  const { compaction } = await call;
+  const run = await settled(app, namespace, compaction?.id ?? "");
+  return run && [run.id, run.state, run.affectedCount];
+}
+
+/** The compaction of a namespace. */
+const runs = new Map<string, { readonly id: string; readonly etag: string }>();
+const otherRuns = new Map<string, { readonly id: string }>();
+const runOf = (namespace: string) => runs.get(namespace) ?? { id: "", etag: "" };
 
 /** The id of the entry of `answer` in the namespace, for its deletion after it has been deleted. */
 const entryIds = new Map<string, string>();
@@ -219,6 +271,59 @@ const ROWS: Readonly<Record<string, Row>> = {
     other: (app, namespace, requestId) =>
       app.cache.updateCachePolicy({ namespace, requestId, policy: { guard: CacheGuard.OFF } }),
   },
+  "/recollect.v1.CompactionService/StartCompaction": {
+    prepare: twins,
+    call: (app, namespace, requestId) =>
+      outcomeOf(
+        app,
+        namespace,
+        app.compaction.startCompaction({ namespace, requestId, overrides: { keepRecent: { seconds: 0n } } }),
+      ),
+    other: (app, namespace, requestId) => app.compaction.startCompaction({ namespace, requestId }),
+  },
+  "/recollect.v1.CompactionService/ApproveCompaction": {
+    prepare: (app, namespace) => compact(app, namespace, true),
+    call: (app, namespace, requestId) =>
+      outcomeOf(
+        app,
+        namespace,
+        app.compaction.approveCompaction({ namespace, requestId, ...runOf(namespace) }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.compaction.approveCompaction({ namespace, requestId, ...runOf(namespace), etag: "another" }),
+  },
+  "/recollect.v1.CompactionService/CancelCompaction": {
+    prepare: (app, namespace) => compact(app, namespace, true),
+    call: (app, namespace, requestId) =>
+      json(
+        CancelCompactionResponseSchema,
+        app.compaction.cancelCompaction({ namespace, requestId, id: runOf(namespace).id }),
+      ),
+    recreate: async (app, namespace) => {
+      otherRuns.set(namespace, await startedRun(app, namespace, true));
+    },
+    other: (app, namespace, requestId) =>
+      app.compaction.cancelCompaction({ namespace, requestId, id: otherRuns.get(namespace)?.id ?? "" }),
+  },
+  "/recollect.v1.CompactionService/UndoCompaction": {
+    prepare: (app, namespace) => compact(app, namespace, false),
+    call: (app, namespace, requestId) =>
+      json(
+        UndoCompactionResponseSchema,
+        app.compaction.undoCompaction({ namespace, requestId, id: runOf(namespace).id }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.compaction.undoCompaction({ namespace, requestId, id: runOf(namespace).id, memoryId: "one" }),
+  },
+  "/recollect.v1.CompactionService/UpdateCompactionPolicy": {
+    call: (app, namespace, requestId) =>
+      json(
+        UpdateCompactionPolicyResponseSchema,
+        app.compaction.updateCompactionPolicy({ namespace, requestId, policy: { minImportance: 0.5 } }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.compaction.updateCompactionPolicy({ namespace, requestId, policy: { minImportance: 0.75 } }),
+  },
 };
 
 /** Served mutations without a request_id, each with the reason. */
@@ -235,7 +340,9 @@ async function stateOf(app: TestApp, namespace: string): Promise<unknown> {
   const { entries } = await app.cache.listCacheEntries({ namespace });
   const { stores, entryCount } = await app.cache.getCacheStats({ namespace });
   const { policy } = await app.cache.getCachePolicy({ namespace });
-  return { memories, entries, stores, entryCount, policy };
+  const { compactions } = await app.compaction.listCompactions({ namespace });
+  const { policy: compactionPolicy } = await app.compaction.getCompactionPolicy({ namespace });
+  return { memories, entries, stores, entryCount, policy, compactions, compactionPolicy };
 }
 
 describe("a mutation that is repeated with its request_id", () => {

@@ -91,6 +91,7 @@ async function readOnEmbedded(): Promise<ReadonlySet<string>> {
   const env = {
     ...files.env,
     EMBEDDING_API_BASE: provider.apiBase,
+    COMPACTION_LLM_MODEL: "a-model",
     VECTOR_DIM: "384",
     GRPC_HOST: "127.0.0.1",
     HTTP_HOST: "127.0.0.1",

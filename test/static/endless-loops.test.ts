@@ -22,6 +22,9 @@ const ENDED_BY: Readonly<Record<string, string>> = {
   "adapters/redis/memory/search.ts": "MAX_ROUNDS",
   "services/update-current.ts": "MAX_ATTEMPTS",
   "domain/cache/notation-chunks.ts": "the end of the text, which each round comes nearer to",
+  "domain/compaction/plan.ts": "the steps of a plan, which end with it",
+  "domain/compaction/summary.ts":
+    "a sentence that each round takes, until none is left that adds anything or fits",
   "domain/load/fair-queue.ts": "an empty queue: each round takes an entry from it",
   "services/memory/create-memories.ts":
     "the last memory of the batch, which each step comes nearer to, and the signal",

@@ -5,6 +5,7 @@ import type { SecureContextOptions } from "node:tls";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { createApp, type Overrides } from "../../src/app/app.ts";
@@ -21,6 +22,7 @@ import { SMALL_RESERVED_SPACE } from "./small-reserved-space.ts";
 export interface TestApp extends AsyncDisposable {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
+  readonly compaction: Client<typeof CompactionService>;
   readonly operations: Client<typeof OperationsService>;
   /** `127.0.0.1:50051`, for clients that speak gRPC themselves. */
   readonly grpcAddress: string;
@@ -97,6 +99,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
+    compaction: createClient(CompactionService, transport),
     operations: createClient(OperationsService, transport),
     grpcAddress: `${grpc.host}:${grpc.port}`,
     httpUrl: `${scheme}://${http.host}:${http.port}`,

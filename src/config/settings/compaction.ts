@@ -1,4 +1,4 @@
-import { boolean, number, text, word } from "../kinds.ts";
+import { boolean, httpUrl, integer, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
 /** Compaction of memories. */
@@ -21,7 +21,8 @@ export const COMPACTION = {
     env: "COMPACTION_LEVEL",
     yaml: "compactor.level",
     kind: word("light", "moderate", "aggressive"),
-    fallback: "moderate",
+    fallback: undefined,
+    unset: "moderate; light while no setting of this section is set",
     description: "How far a run goes.",
   }),
   compactionCheckInterval: setting({
@@ -29,7 +30,7 @@ export const COMPACTION = {
     yaml: "compactor.check_interval_hours",
     kind: number(0.01, 8760),
     fallback: 24,
-    description: "Hours between two runs.",
+    description: "Hours after a change of a user's memories after which a run over them is due.",
   }),
   compactionLlmModel: setting({
     env: "COMPACTION_LLM_MODEL",
@@ -37,7 +38,25 @@ export const COMPACTION = {
     kind: text,
     fallback: undefined,
     unset: "none: summaries are extracts",
-    description: "Language model that writes summaries.",
+    description:
+      "Language model that writes summaries, at a server with the API of OpenAI. Its answers are validated; one that fails is replaced by an extract.",
+  }),
+  compactionLlmApiKey: setting({
+    env: "COMPACTION_LLM_API_KEY",
+    yaml: "compactor.llm_api_key",
+    kind: text,
+    fallback: undefined,
+    unset: "that of EMBEDDING_API_KEY",
+    secret: "all",
+    description: "Its key.",
+  }),
+  compactionLlmApiBase: setting({
+    env: "COMPACTION_LLM_API_BASE",
+    yaml: "compactor.llm_api_base",
+    kind: httpUrl,
+    fallback: undefined,
+    unset: "that of EMBEDDING_API_BASE",
+    description: "Its base URL.",
   }),
   compactionKeepRecent: setting({
     yaml: "compactor.keep_recent_hours",
@@ -56,6 +75,25 @@ export const COMPACTION = {
     kind: number(0, 1),
     fallback: 0.3,
     description: "What is less important is the first to go.",
+  }),
+  compactionMaxChanges: setting({
+    yaml: "compactor.max_changes",
+    kind: integer(1, 1_000_000_000),
+    fallback: 1000,
+    description: "So many changes of a user's memories make a run due before the hours are over.",
+  }),
+  compactionUndoDays: setting({
+    yaml: "compactor.undo_days",
+    kind: number(0, 3650),
+    fallback: 7,
+    description: "Days for which a run can be undone.",
+  }),
+  compactionPurgeAfter: setting({
+    yaml: "compactor.purge_after_days",
+    kind: number(0, 3650),
+    fallback: 0,
+    description:
+      "Days after a run after which what it removed from default reads is deleted for good; 0: never. Not less than undo_days.",
   }),
   compactionMaxAffected: setting({
     yaml: "compactor.max_affected_fraction",

@@ -24,7 +24,7 @@ export const LIMIT_SETTINGS = {
     kind: integer(1, 10_000),
     fallback: 100,
     description:
-      "WatchMemories streams of one tenant that are open at once on this server; the next one is refused.",
+      "WatchMemories and WatchCompaction streams of one tenant that are open at once on this server; the next one is refused.",
   }),
   maxUnfinishedMib: setting({
     env: "MAX_UNFINISHED_MIB",

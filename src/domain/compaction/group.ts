@@ -21,8 +21,11 @@ export interface CompactionGroup {
   readonly members: readonly GroupMember[];
   /** The memory that stays in their place and exists: MERGE, SUPERSEDE. */
   readonly survivor?: GroupMember;
-  /** SUMMARIZE: the id and the text of the memory that is created. */
-  readonly summary?: { readonly id: string; readonly text: string };
+  /**
+   * SUMMARIZE: the id and the text of the memory that is created. Once the group is applied, or nothing will come of it, the
+   * text is empty, so that erasing a source or the summary leaves nothing here; `etag` is that of the created memory.
+   */
+  readonly summary?: { readonly id: string; readonly text: string; readonly etag?: string };
   /** The lowest cosine similarity between two of the group, -1..1. */
   readonly similarity?: number;
   /** What the guard found. */

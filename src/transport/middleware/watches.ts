@@ -1,4 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { Call, Middleware } from "../pipeline.ts";
@@ -10,7 +11,7 @@ const RETRY_AFTER_MS = 10_000;
 
 /** Whether it is a stream without an end of its own: it takes no slot of admission, see Watches. */
 export function isWatch(method: DescMethod): boolean {
-  return method === MemoryService.method.watchMemories;
+  return method === MemoryService.method.watchMemories || method === CompactionService.method.watchCompaction;
 }
 
 /**

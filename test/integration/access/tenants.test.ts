@@ -34,7 +34,13 @@ interface Place {
   readonly entryId: string;
   /** Of a lookup that served this tenant's entry. */
   readonly decisionId: string;
+  /** Compactions of this tenant, in `compactedIn`: one that is done, and a plan that awaits approval. */
+  readonly doneRun: string;
+  readonly plannedRun: { readonly id: string; readonly etag: string };
 }
+
+/** A namespace with compactions. */
+const compactedIn = (namespace: string): string => `${namespace}-twins`;
 
 interface Sample {
   readonly requests: (place: Place) => readonly JsonObject[];
@@ -105,6 +111,23 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   GetCachePolicy: differs(({ namespace }) => [{ namespace }]),
   UpdateCachePolicy: changes(({ namespace }) => [
     { namespace, policy: { guard: "CACHE_GUARD_CLOSED" }, requestId: "same" },
+  ]),
+  StartCompaction: changes(({ namespace }) => [{ namespace, requestId: "same" }]),
+  GetCompaction: shows(({ namespace, plannedRun: { id } }) => [{ namespace: compactedIn(namespace), id }]),
+  ListCompactions: differs(({ namespace }) => [{ namespace: compactedIn(namespace) }]),
+  WatchCompaction: differs(({ namespace, doneRun }) => [{ namespace: compactedIn(namespace), id: doneRun }]),
+  ApproveCompaction: changes(({ namespace, plannedRun }) => [
+    { namespace: compactedIn(namespace), ...plannedRun, requestId: "same" },
+  ]),
+  CancelCompaction: changes(({ namespace, plannedRun: { id } }) => [
+    { namespace: compactedIn(namespace), id, requestId: "same" },
+  ]),
+  UndoCompaction: changes(({ namespace, doneRun }) => [
+    { namespace: compactedIn(namespace), id: doneRun, requestId: "same" },
+  ]),
+  GetCompactionPolicy: differs(({ namespace }) => [{ namespace }]),
+  UpdateCompactionPolicy: changes(({ namespace }) => [
+    { namespace, policy: { minImportance: 0.75 }, requestId: "same" },
   ]),
 };
 
@@ -180,7 +203,55 @@ describe("two tenants with the same names", () => {
     const question = { namespace, prompt: PROMPT, scope: SCOPE };
     const [hit] = await call(tenant, CacheService.method.lookupCache, question);
     const { decisionId } = hit as unknown as { readonly decisionId: string };
-    return { tenant, namespace, entryId: own?.id ?? "", decisionId };
+    const minImportance = tenant === "crimson" ? 0.125 : 0.25;
+    const setPolicy = CompactionService.method.updateCompactionPolicy;
+    await call(tenant, setPolicy, { namespace, policy: { minImportance } });
+    const compacted = namespace.includes("compact")
+      ? await compact(tenant, compactedIn(namespace))
+      : { doneRun: "", plannedRun: { id: "", etag: "" } };
+    return { tenant, namespace, entryId: own?.id ?? "", decisionId, ...compacted };
+  }
+
+  /** Compacts equal memories of a tenant, then plans it for others. */
+  async function compact(tenant: Tenant, namespace: string): Promise<Pick<Place, "doneRun" | "plannedRun">> {
+    const start = async (text: string, requireApproval: boolean): Promise<{ id: string; etag: string }> => {
+      for (const id of ["one", "two"]) {
+        const memory = { id: `${text}-${id}`, text: `${text} of ${tenant}` };
+        await call(tenant, MemoryService.method.createMemory, {
+          namespace,
+          memory,
+          onDuplicate: "ON_DUPLICATE_ALLOW",
+        });
+      }
+      const request = { namespace, overrides: { keepRecent: "0s" }, requireApproval };
+      const [started] = await call(tenant, CompactionService.method.startCompaction, request);
+      const { compaction } = started as unknown as { readonly compaction: { readonly id: string } };
+      const { id, etag } = await settled(tenant, namespace, compaction.id);
+      return { id, etag };
+    };
+    return { doneRun: (await start("done", false)).id, plannedRun: await start("planned", true) };
+  }
+
+  /** A run when it has ended or awaits approval. */
+  async function settled(
+    tenant: Tenant,
+    namespace: string,
+    id: string,
+  ): Promise<{ readonly id: string; readonly etag: string }> {
+    const watched = await call(tenant, CompactionService.method.watchCompaction, { namespace, id });
+    const { compaction } = watched.at(-1) as unknown as {
+      readonly compaction: { readonly id: string; readonly etag: string };
+    };
+    return compaction;
+  }
+
+  /** All compactions of a tenant in a namespace, when they have ended or await approval. */
+  async function compactionsOf(tenant: Tenant, namespace: string): Promise<JsonValue[]> {
+    const list = () => call(tenant, CompactionService.method.listCompactions, { namespace });
+    const [listed] = await list();
+    const { compactions = [] } = listed as unknown as { readonly compactions?: { readonly id: string }[] };
+    for (const { id } of compactions) await settled(tenant, namespace, id);
+    return list();
   }
 
   /** All data of a namespace that a tenant can read, by calls without side effects. */
@@ -195,6 +266,10 @@ describe("two tenants with the same names", () => {
       await call(tenant, CacheService.method.listCacheEntries, { namespace }),
       await call(tenant, CacheService.method.getCacheStats, { namespace }),
       await call(tenant, CacheService.method.getCachePolicy, { namespace }),
+      await call(tenant, CompactionService.method.getCompactionPolicy, { namespace }),
+      await compactionsOf(tenant, namespace),
+      await compactionsOf(tenant, compactedIn(namespace)),
+      await call(tenant, listMemories, { namespace: compactedIn(namespace), filter: { states } }),
     ];
   }
 
@@ -258,10 +333,12 @@ describe("two tenants with the same names", () => {
     await fill("crimson", namespace);
     const { entryId } = await fill("turquoise", namespace);
     const id = "turquoise-only";
-    const before = await everythingOf("turquoise", namespace);
     const { getMemory, updateMemory, deleteMemory, searchMemories } = MemoryService.method;
     const { listMemoryRevisions, restoreMemory } = MemoryService.method;
     const { getCacheEntry, deleteCacheEntry, lookupCache } = CacheService.method;
+    const { getCompaction, cancelCompaction, undoCompaction } = CompactionService.method;
+    const foreign = await compact("turquoise", namespace);
+    const before = await everythingOf("turquoise", namespace);
     const reasonOf = async (method: DescMethod, request: JsonObject) =>
       (await refusalOf(call("crimson", method, { namespace, ...request }))).reason;
     expect(await reasonOf(getMemory, { id })).toBe("MEMORY_NOT_FOUND");
@@ -272,6 +349,9 @@ describe("two tenants with the same names", () => {
     expect(await reasonOf(searchMemories, { query: { memoryId: id } })).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(getCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");
     expect(await reasonOf(deleteCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");
+    expect(await reasonOf(getCompaction, { id: foreign.doneRun })).toBe("COMPACTION_NOT_FOUND");
+    expect(await reasonOf(undoCompaction, { id: foreign.doneRun })).toBe("COMPACTION_NOT_FOUND");
+    expect(await reasonOf(cancelCompaction, { id: foreign.plannedRun.id })).toBe("COMPACTION_NOT_FOUND");
     const prompt = { text: "what does only turquoise ask?" };
     const [missed] = await call("crimson", lookupCache, { namespace, prompt, scope: SCOPE });
     expect(JSON.stringify(missed)).not.toContain("turquoise");

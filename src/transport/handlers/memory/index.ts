@@ -1,6 +1,7 @@
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import type { Memories } from "../../../ports/memory/memories.ts";
 import type { NamespaceStore } from "../../../ports/namespace-store.ts";
+import type { EraseFromSummary } from "../../../services/compaction/erase-sources.ts";
 import type { CreateMemoriesPorts } from "../../../services/memory/create-memories.ts";
 import type { SearchMemoriesPorts } from "../../../services/memory/search-memories.ts";
 import type { WatchMemoriesPorts } from "../../../services/memory/watch-memories.ts";
@@ -26,7 +27,11 @@ import { watchMemoriesHandler } from "./watch-memories.ts";
 /** The ports of all use cases of MemoryService. */
 export type MemoryPorts = CreateMemoriesPorts &
   SearchMemoriesPorts &
-  WatchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
+  WatchMemoriesPorts & {
+    readonly memories: Memories;
+    readonly namespaces: NamespaceStore;
+    readonly eraseFromSummary: EraseFromSummary;
+  };
 
 /** MemoryService. Each handler converts the request, calls one use case, and converts its output. */
 export function memoryHandlers(ports: MemoryPorts): ServedService {

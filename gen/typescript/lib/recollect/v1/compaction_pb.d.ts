@@ -131,7 +131,7 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
   groupCount: number;
 
   /**
-   * Groups that were applied, or dropped because one of their memories was changed since.
+   * Groups that need nothing more: applied, dropped because one of their memories was changed since, or KEEP.
    *
    * @generated from field: int32 done_group_count = 17;
    */
@@ -178,6 +178,20 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
    * @generated from field: recollect.v1.CompactionPolicy policy = 23;
    */
   policy?: CompactionPolicy | undefined;
+
+  /**
+   * Whether it is restricted to the memories without a user; `user_id` is empty then. Only the scheduler starts such runs.
+   *
+   * @generated from field: bool without_user = 24;
+   */
+  withoutUser: boolean;
+
+  /**
+   * Groups that were reverted.
+   *
+   * @generated from field: int32 undone_group_count = 25;
+   */
+  undoneGroupCount: number;
 };
 
 /**
@@ -399,7 +413,7 @@ export declare type CompactionGroup_Member = Message<"recollect.v1.CompactionGro
   etag: string;
 
   /**
-   * Its text; only for readers.
+   * Its text; only for readers. Empty when the memory does not exist any more, and where a group alone exceeds 3 MiB.
    *
    * @generated from field: string text = 3;
    */
@@ -459,14 +473,14 @@ export declare const CompactionGroup_StateSchema: GenEnum<CompactionGroup_State>
  */
 export declare type CompactionPolicy = Message<"recollect.v1.CompactionPolicy"> & {
   /**
-   * The strategy of scheduled runs.
+   * The strategy.
    *
    * @generated from field: recollect.v1.CompactionStrategy strategy = 1;
    */
   strategy: CompactionStrategy;
 
   /**
-   * The level of scheduled runs.
+   * The level.
    *
    * @generated from field: recollect.v1.CompactionLevel level = 2;
    */
@@ -542,14 +556,14 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
   userId: string;
 
   /**
-   * The strategy.
+   * The strategy; unspecified: that of `overrides`, of the policy of the namespace, or of the server.
    *
    * @generated from field: recollect.v1.CompactionStrategy strategy = 3;
    */
   strategy: CompactionStrategy;
 
   /**
-   * The level.
+   * The level; unspecified: likewise.
    *
    * @generated from field: recollect.v1.CompactionLevel level = 4;
    */
@@ -577,7 +591,8 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
   requestId?: string | undefined;
 
   /**
-   * Overrides for this run: what is set goes before the policy of the namespace.
+   * Overrides for this run: what is set goes before the policy of the namespace. `etag` and `scheduled` must be unset; strategy
+   * and level too, where the fields above set another one.
    *
    * @generated from field: recollect.v1.CompactionPolicy overrides = 8;
    */
@@ -991,7 +1006,7 @@ export declare type UndoCompactionResponse = Message<"recollect.v1.UndoCompactio
   compaction?: Compaction | undefined;
 
   /**
-   * Ids of memories that were changed since, and so were not reverted.
+   * Ids of memories that were changed, deleted or have expired since, and so were not reverted; the first 10,000.
    *
    * @generated from field: repeated string conflict_ids = 2;
    */
@@ -1031,11 +1046,18 @@ export declare const GetCompactionPolicyRequestSchema: GenMessage<GetCompactionP
  */
 export declare type GetCompactionPolicyResponse = Message<"recollect.v1.GetCompactionPolicyResponse"> & {
   /**
-   * The namespace's own, or the server's.
+   * What the namespace sets, with its etag.
    *
    * @generated from field: recollect.v1.CompactionPolicy policy = 1;
    */
   policy?: CompactionPolicy | undefined;
+
+  /**
+   * What holds for scheduled runs: the policy of the namespace, and for the rest the server's. Without an etag.
+   *
+   * @generated from field: recollect.v1.CompactionPolicy effective_policy = 2;
+   */
+  effectivePolicy?: CompactionPolicy | undefined;
 };
 
 /**
@@ -1090,6 +1112,13 @@ export declare type UpdateCompactionPolicyResponse = Message<"recollect.v1.Updat
    * @generated from field: recollect.v1.CompactionPolicy policy = 1;
    */
   policy?: CompactionPolicy | undefined;
+
+  /**
+   * As in GetCompactionPolicyResponse.
+   *
+   * @generated from field: recollect.v1.CompactionPolicy effective_policy = 2;
+   */
+  effectivePolicy?: CompactionPolicy | undefined;
 };
 
 /**
@@ -1152,7 +1181,7 @@ export declare const CompactionStrategySchema: GenEnum<CompactionStrategy>;
  */
 export enum CompactionLevel {
   /**
-   * The server's COMPACTION_LEVEL, MODERATE unless set.
+   * The server's COMPACTION_LEVEL: MODERATE unless set, and LIGHT where no setting of compactions is set.
    *
    * @generated from enum value: COMPACTION_LEVEL_UNSPECIFIED = 0;
    */

@@ -432,7 +432,8 @@ export enum ErrorReason {
   CHANGES_LOST = 54,
 
   /**
-   * RESOURCE_EXHAUSTED. The tenant has the maximum number of WatchMemories streams on this server. With RetryInfo.
+   * RESOURCE_EXHAUSTED. The tenant has the maximum number of WatchMemories and WatchCompaction streams on this server. With
+   * RetryInfo.
    * Example: {"reason": "TOO_MANY_WATCHES", "domain": "recollect", "metadata": {"limit": "100"}}
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_WATCHES = 55;
