@@ -4,6 +4,9 @@ import type { NearPair } from "../../ports/compaction/planner.ts";
 
 /** Each vector is compared with so many of its nearest ones. */
 const NEIGHBOURS = 8;
+/** In a small set with more of its nearest ones: copies of one text would be all of the nearest eight. */
+const SMALL = 500;
+const NEIGHBOURS_IF_SMALL = 64;
 /** So many vectors are compared with each other, all at once; more are divided into cells. */
 const COMPARED = 2000;
 /** Vectors of a cell, on average. */
@@ -52,7 +55,7 @@ export class CoarseVectors {
     const count = this.#positions.length;
     if (count < 2) return { pairs: [], nearest: [] };
     const all = Uint32Array.from({ length: count }, (_, index) => index);
-    const found = new Neighbours(count);
+    const found = new Neighbours(count, count <= SMALL ? NEIGHBOURS_IF_SMALL : NEIGHBOURS);
     if (count <= COMPARED) this.#compare(all, all, found);
     else for (const { queries, compared } of this.#cells(all)) this.#compare(queries, compared, found);
     return found.pairs(this.#positions, least);
@@ -61,7 +64,7 @@ export class CoarseVectors {
   /** Compares some vectors with others, by index. */
   #compare(queries: Uint32Array, compared: Uint32Array, found: Neighbours): void {
     const dataset = this.#gather(compared);
-    const count = Math.min(NEIGHBOURS + 1, compared.length);
+    const count = Math.min(found.size + 1, compared.length);
     for (let start = 0; start < queries.length; start += QUERIES) {
       const part = queries.subarray(start, start + QUERIES);
       const { keys, distances } = search(dataset, this.#gather(part), this.#dimension, count);
@@ -169,13 +172,17 @@ class Neighbours {
   readonly #others: Int32Array;
   readonly #similarities: Float32Array;
 
-  constructor(count: number) {
-    this.#others = new Int32Array(count * NEIGHBOURS).fill(-1);
-    this.#similarities = new Float32Array(count * NEIGHBOURS).fill(-2);
+  /** How many of each. */
+  readonly size: number;
+
+  constructor(count: number, size: number) {
+    this.size = size;
+    this.#others = new Int32Array(count * size).fill(-1);
+    this.#similarities = new Float32Array(count * size).fill(-2);
   }
 
   add(one: number, other: number, similarity: number): void {
-    const [first, end] = [one * NEIGHBOURS, (one + 1) * NEIGHBOURS];
+    const [first, end] = [one * this.size, (one + 1) * this.size];
     if ((this.#similarities[end - 1] ?? 0) >= similarity) return;
     let at = end - 1;
     while (at > first && (this.#similarities[at - 1] ?? 0) < similarity) {
@@ -194,9 +201,9 @@ class Neighbours {
     const pairs: NearPair[] = [];
     const nearest: number[] = [];
     for (const [one, position] of positions.entries()) {
-      const first = one * NEIGHBOURS;
+      const first = one * this.size;
       if ((this.#others[first] ?? -1) >= 0) nearest.push(this.#similarities[first] ?? 0);
-      for (let at = first; at < first + NEIGHBOURS; at += 1) {
+      for (let at = first; at < first + this.size; at += 1) {
         const [other = -1, similarity = -2] = [this.#others[at], this.#similarities[at]];
         if (other < 0 || similarity < least) break;
         // The other one has it too: it comes once.
@@ -208,6 +215,6 @@ class Neighbours {
   }
 
   #has(one: number, other: number): boolean {
-    return this.#others.subarray(one * NEIGHBOURS, (one + 1) * NEIGHBOURS).includes(other);
+    return this.#others.subarray(one * this.size, (one + 1) * this.size).includes(other);
   }
 }
