@@ -67,6 +67,8 @@ export interface ReplaceOptions {
   readonly request?: IdempotentRequest;
   /** How the change feed names it; default UPDATED. */
   readonly change?: ChangeKind;
+  /** The replaced version holds what is erased: it becomes no revision, and the revisions of the memory are deleted. */
+  readonly forgets?: boolean;
 }
 
 /** Writes of batches that are too large for one step; see nextStep. */

@@ -101,7 +101,7 @@ async function eraseOnce(
     supersededBy: summary.supersededBy,
   };
   const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
-  await memories.writer.replace(namespaceKey, summary.etag, replacement, { now });
+  await memories.writer.replace(namespaceKey, summary.etag, replacement, { now, forgets: true });
   await rememberEtag(ports, namespaceKey, summaryId, { from: summary.etag, to: replacement.memory.etag });
   return { summary, isDeleted: false };
 }

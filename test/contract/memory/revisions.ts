@@ -41,6 +41,18 @@ export function revisionCases(subject: MemorySubject): void {
   const create = (item: NewMemory, now = NOW): Promise<CreateOutcome[]> =>
     subject.store.writer.create(subject.scope, [item], { now });
 
+  it("is not kept, and none is left, when what is replaced holds something that is erased", async () => {
+    await write(subject, newMemory({ id: "m", text: "first" }));
+    await correct("m", "second");
+    const { access: _, etag, ...current } = await get("m");
+    const { onDuplicate: __, ...replacement } = newMemory({ ...current, text: "third", updateTime: NOW + 5 });
+    const options = { now: NOW, forgets: true };
+    await subject.store.writer.replace(subject.scope, etag, replacement, options);
+    expect(await page("m")).toEqual({ revisions: [], more: false });
+    await correct("m", "fourth");
+    expect((await revisionsOf("m")).map(({ memory }) => memory.text)).toEqual(["third"]);
+  });
+
   it("is kept of what a replacement replaces, complete, and newest first", async () => {
     const rich: Partial<Memory> = {
       ...{ id: "m", sessionId: "s", tags: ["a", "b"], metadata: { at: [1, { b: "ü" }] }, author: "Ana" },

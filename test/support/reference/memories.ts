@@ -275,7 +275,8 @@ export function referenceMemories(universe: Universe, maxRevisions = DEFAULT_MAX
             countChange(worldOf(universe, scope), current.userId, options.now);
             const { sessionPosition, access } = current;
             note(scope, options.change ?? "UPDATED", id, options.now);
-            const kept = { access, revisions: withRevision(replaced, replacement.memory.updateTime) };
+            const revisions = withRevision(replaced, replacement.memory.updateTime);
+            const kept = { access, revisions: options.forgets === true ? [] : revisions };
             return { result: keep(scope, replacement, sessionPosition, kept), outcome: undefined };
           },
           () => current,

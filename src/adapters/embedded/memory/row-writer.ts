@@ -79,6 +79,10 @@ export class MemoryRowWriter {
     };
   }
 
+  removeRevisions(namespaceId: number, id: string): void {
+    this.#parts.revisionRows.remove(namespaceId, id);
+  }
+
   /** Writes all rows of a memory, which keeps the pending access counts of its id. */
   #insert(
     namespaceId: number,

@@ -93,13 +93,14 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     options: ReplaceOptions,
   ): Promise<StoredMemory> {
     const { database, rows, idempotencyRecords, rowWriter, changedScopes, changes: feed } = this.#parts;
-    const { now, request, change = "UPDATED" } = options;
+    const { now, request, change = "UPDATED", forgets = false } = options;
     const { id } = replacement.memory;
-    return database.write((): Written<StoredMemory> => {
+    const work = (): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
       if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
       const { memory, afterCommit } = rowWriter.replace(row, replacement, current.sessionPosition, now);
+      if (forgets) rowWriter.removeRevisions(namespaceId, id);
       changedScopes.add(namespaceId, current.userId, now);
       idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
       const changes = feed.begin(now);
@@ -109,7 +110,8 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         result: withAccess(memory, current.access),
         afterCommit: () => runAll([afterCommit, appended]),
       };
-    });
+    };
+    return database.write(work, { deletes: forgets });
   }
 
   replayReplace(

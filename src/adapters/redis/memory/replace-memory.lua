@@ -1,5 +1,5 @@
 -- Replaces a memory, which becomes a revision, and keeps its position and its access statistics. `memories` holds the new state alone: the fields
--- of write_memory. change: its kind in the change feed, the first letter.
+-- of write_memory. change: its kind in the change feed, the first letter. forgets: '1' when its revisions are deleted.
 -- Answers DONE and the row; REPLAY, outcome and the row; MISSING; CHANGED and the etag; REUSED, STALE, MODEL.
 local wrong = stale()
 if wrong then return wrong end
@@ -17,6 +17,7 @@ if wrong then return wrong end
 local position = tonumber(redis.call('HGET', memory_prefix .. memory.id, 'pos') or 0)
 local changes = no_changes()
 local revision = keep_revision(memory.id, memory.updated)
+if forgets == '1' then redis.call('DEL', revisions_prefix .. memory.id) end
 take_memory(changes, memory.id)
 write_memory(changes, memory, generation, position, now, revision)
 count_change(changes, memory.user)

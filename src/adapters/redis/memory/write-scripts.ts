@@ -61,7 +61,7 @@ export const REPLACE = defineNamespaceScript({
   file: new URL("./replace-memory.lua", import.meta.url),
   libraries: [IDEMPOTENCY, REVISIONS, MEMORY, FEED, ROW],
   effect: "writes",
-  arguments: ["generation", "expectedEtag", "change", rows("memories", MEMORY_FIELDS)],
+  arguments: ["generation", "expectedEtag", "change", "forgets", rows("memories", MEMORY_FIELDS)],
   reply: orModelChanged(singleReply),
 });
 export const REPLAY_REPLACE = defineNamespaceScript({

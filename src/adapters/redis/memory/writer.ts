@@ -247,7 +247,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
-    { now, request, change = "UPDATED" }: ReplaceOptions,
+    { now, request, change = "UPDATED", forgets = false }: ReplaceOptions,
   ): Promise<StoredMemory> {
     const { id } = replacement.memory;
     await this.#options.accesses.written();
@@ -267,6 +267,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             now,
             ...feedInput(this.#options.feedLimits),
             change: change.slice(0, 1),
+            forgets: forgets ? "1" : "",
             generation: this.#options.model.generation,
             maxRevisions: this.#options.maxRevisions,
             expectedEtag,
