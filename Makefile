@@ -52,12 +52,12 @@ test: setup ## Check types, then run unit, contract and integration tests (minut
 	@$(NPX) 'vitest run --project unit --project contract --project integration'
 
 test-rest: setup
-	@$(NPX) 'vitest run --project "on Redis" --project faults --project cluster --project support'
+	@$(NPX) 'vitest run --project slow --project "on Redis" --project faults --project cluster --project support'
 
 test-all: test test-rest ## The same, then integration on Redis, faults, and clusters
 
 test-long: setup ## Run the tests of stores and servers with the counts that docs/reliability.md records (most of an hour)
-	@$(NPX) 'TEST_LONG=true vitest run --project contract --project integration --project "on Redis" --project faults --project cluster'
+	@$(NPX) 'TEST_LONG=true vitest run --project contract --project integration --project slow --project "on Redis" --project faults --project cluster'
 
 bench: build ## Measure the service against its floors on both backends, into bench/results; ARGS=--quick for three minutes
 	@$(NPX) 'node bench/run.ts $(ARGS)'

@@ -62,6 +62,12 @@ const ON_REDIS = [
   "limits-without-rule",
 ];
 
+/** Slow ones that a contributor needs less often: `make test-all` runs them. */
+const SLOW_CONTRACTS = ["test/contract/memory/compression.redis.test.ts"];
+const SLOW_INTEGRATION = ["compaction-undo", "tls/files", "access/key-file"].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
+
 /**
  * The files of a project share their modules: importing the service anew for each file took more than half of the
  * processor time of `make test` (measured: unit tests 95 s with isolation, 55 s without). Tests leave nothing behind in
@@ -87,9 +93,24 @@ export default defineConfig({
     projects: [
       // `make test`
       { test: { name: "unit", include: ["src/**/*.test.ts", "test/static/**/*.test.ts"], ...shared } },
-      { test: { name: "contract", include: ["test/contract/**/*.test.ts"], ...shared } },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...shared } },
+      {
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          exclude: SLOW_CONTRACTS,
+          ...shared,
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          exclude: SLOW_INTEGRATION,
+          ...shared,
+        },
+      },
       // `make test-all` adds these
+      { test: { name: "slow", include: [...SLOW_CONTRACTS, ...SLOW_INTEGRATION], ...shared } },
       {
         test: {
           name: "on Redis",
