@@ -27,7 +27,11 @@ const OUTSIDE_SQL: readonly (readonly [file: string, from: string, to: string])[
   ["cache/entry-cache.ts", " || cached.namespace.tenant !== tenant", ""],
   ["cache/policies.ts", "${namespaceKey.tenant}\\n${namespaceKey.namespace}", "${namespaceKey.namespace}"],
   ["cache/policies.ts", "${namespaceKey.tenant}\\n${namespaceKey.namespace}", "${namespaceKey.tenant}"],
-  ["keywords/terms.ts", "${namespaceId}x${term}", "1x${term}"],
+  [
+    "keywords/keyword-tables.ts",
+    "const open = this.#tables.get(namespaceId);",
+    "const open = [...this.#tables.values()][0];",
+  ],
   ["vectors/scope-vectors.ts", "${namespaceId}:${fingerprint}", "${fingerprint}"],
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is source text

@@ -1,4 +1,6 @@
 import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { MemoryWriter } from "../../ports/memory/writer.ts";
@@ -24,11 +26,23 @@ export async function deleteMemory(
 ): Promise<void> {
   const { memories, clock } = ports;
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
-  const [memory] = await memories.reader.get(namespaceKey, [input.id], clock.now());
+  const [memory] = await unlessDamaged(memories.reader.get(namespaceKey, [input.id], clock.now()));
   const summaryId = memory && summaryOfSource(memory);
   // With another etag the deletion is refused below.
   if (summaryId !== undefined && (input.etag === "" || input.etag === memory?.etag)) {
     await ports.eraseFromSummary(namespaceKey, summaryId, new Set([input.id]), context.signal);
   }
   return deleteOne("DeleteMemory", { store: memories.writer, clock }, input, context);
+}
+
+/** A damaged memory does not tell its summary any more, and can be deleted all the same. */
+async function unlessDamaged(
+  reading: Promise<(StoredMemory | undefined)[]>,
+): Promise<(StoredMemory | undefined)[]> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof RecollectError) || error.reason !== "STORE_CORRUPT") throw error;
+    return [];
+  }
 }
