@@ -87,7 +87,7 @@ export function fakeSecrets(seed: number): readonly FakeSecret[] {
     found(
       "npm_token",
       join("np", "m_", some(36, ALPHANUMERIC)),
-      (key) => `//registry.npmjs.org/:_authToken=${key}`,
+      (key) => `//npm.example.com/:_authToken=${key}`,
     ),
     found("pypi_token", join("py", "pi-AgE", "IcHlwaS5vcmc", some(100, WORD))),
     found("sendgrid_key", join("S", "G.", some(22, WORD), ".", some(43, WORD))),

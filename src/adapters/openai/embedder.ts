@@ -1,10 +1,9 @@
-import { OpenAI } from "openai";
-import { Agent, fetch as undiciFetch } from "undici";
+import { Agent } from "undici";
 import type { ParameterSettings, RequestParameters } from "../../domain/embedding/request-parameters.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import { addressOf } from "./address.ts";
+import { openClient } from "./client.ts";
 import { failureOf, PROVIDER } from "./failures.ts";
 import { LearnedParameters } from "./parameters.ts";
 import { isBase64, tokensOf, vectorsOf } from "./vectors.ts";
@@ -82,24 +81,4 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder &
     },
     [Symbol.asyncDispose]: () => agent.destroy(),
   };
-}
-
-function openClient(options: OpenAiEmbedderOptions, agent: Agent): OpenAI {
-  const { baseURL, query, headers } = addressOf(options);
-  // On redirects to another host fetch removes `Authorization`, but not `api-key`.
-  const redirect = "api-key" in headers ? ({ redirect: "manual" } as const) : {};
-  return new OpenAI({
-    apiKey: options.apiKey === "" ? "none" : options.apiKey,
-    baseURL,
-    defaultQuery: query,
-    defaultHeaders: headers,
-    // Set, so that the client does not read them from environment variables.
-    organization: null,
-    project: null,
-    logLevel: "off",
-    maxRetries: 0,
-    // The built-in fetch of Node.js is undici's, but does not accept an agent of this undici.
-    fetch: ((url: string, init: object) =>
-      undiciFetch(url, { ...init, ...redirect, dispatcher: agent })) as unknown as typeof fetch,
-  });
 }

@@ -1,8 +1,7 @@
-import { OpenAI } from "openai";
-import { Agent, fetch as undiciFetch } from "undici";
+import { Agent } from "undici";
 import { SUMMARY_SCHEMA } from "../../domain/compaction/summary-validation.ts";
 import type { SummarizedText, Summarizer } from "../../ports/summarizer.ts";
-import { addressOf } from "./address.ts";
+import { openClient } from "./client.ts";
 
 export interface OpenAiSummarizerOptions {
   readonly model: string;
@@ -31,7 +30,7 @@ const RULES =
 export function createOpenAiSummarizer(options: OpenAiSummarizerOptions): Summarizer & AsyncDisposable {
   // The signal has the timeout.
   const agent = new Agent({ maxResponseSize: MAX_ANSWER_BYTES, headersTimeout: 0, bodyTimeout: 0 });
-  const client = openClient(options, agent);
+  const client = openClient(options, agent, { refusesRedirects: true });
   return {
     summarize: async (texts, { maxTokens, signal }) => {
       const completion = await client.chat.completions.create(
@@ -65,23 +64,4 @@ export function createOpenAiSummarizer(options: OpenAiSummarizerOptions): Summar
 
 function notesOf(texts: readonly SummarizedText[]): string {
   return JSON.stringify(texts.map(({ author, text }) => (author === "" ? { text } : { author, text })));
-}
-
-function openClient(options: OpenAiSummarizerOptions, agent: Agent): OpenAI {
-  const { baseURL, query, headers } = addressOf(options);
-  return new OpenAI({
-    apiKey: options.apiKey === "" ? "none" : options.apiKey,
-    baseURL,
-    defaultQuery: query,
-    defaultHeaders: headers,
-    // Set, so that the client does not read them from environment variables.
-    organization: null,
-    project: null,
-    logLevel: "off",
-    maxRetries: 0,
-    // The built-in fetch of Node.js is undici's, but does not accept an agent of this undici. A redirect could send the key
-    // to another host.
-    fetch: ((url: string, init: object) =>
-      undiciFetch(url, { ...init, redirect: "manual", dispatcher: agent })) as unknown as typeof fetch,
-  });
 }

@@ -1,6 +1,15 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { MemoryRevision } from "../../domain/memory/revision.ts";
 
+/** Which revisions of a memory. */
+export interface RevisionQuery {
+  /** Absent: all. */
+  readonly before?: number;
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly now: number;
+}
+
 /** A page of revisions. */
 export interface RevisionPage {
   /** Newest first. */
@@ -19,15 +28,5 @@ export interface MemoryRevisions {
    * Revisions with a number below `before`, at most `limit` and `maxBytes` (bytes as stored), but one at least, unless none
    * is left. Undefined: there is no such memory.
    */
-  list(
-    namespaceKey: NamespaceKey,
-    id: string,
-    options: {
-      /** Absent: all. */
-      readonly before?: number;
-      readonly limit: number;
-      readonly maxBytes: number;
-      readonly now: number;
-    },
-  ): Promise<RevisionPage | undefined>;
+  list(namespaceKey: NamespaceKey, id: string, query: RevisionQuery): Promise<RevisionPage | undefined>;
 }

@@ -2,7 +2,7 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import { type MemoryRevision, revisedMemory } from "../../../domain/memory/revision.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import type { MemoryRevisions, RevisionPage } from "../../../ports/memory/revisions.ts";
+import type { MemoryRevisions, RevisionPage, RevisionQuery } from "../../../ports/memory/revisions.ts";
 import { decodeRecord } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
@@ -73,14 +73,8 @@ export class EmbeddedMemoryRevisions implements MemoryRevisions {
   async list(
     scope: NamespaceKey,
     id: string,
-    options: {
-      readonly before?: number;
-      readonly limit: number;
-      readonly maxBytes: number;
-      readonly now: number;
-    },
+    { before, limit, maxBytes, now }: RevisionQuery,
   ): Promise<RevisionPage | undefined> {
-    const { before, limit, maxBytes, now } = options;
     const namespaceId = this.#namespaces.find(scope);
     const row = namespaceId === undefined ? undefined : this.#rows.find(namespaceId, id);
     if (namespaceId === undefined || !isStored(row, now)) {

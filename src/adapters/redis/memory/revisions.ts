@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { MemoryRevision, RevisedMemory } from "../../../domain/memory/revision.ts";
-import type { MemoryRevisions, RevisionPage } from "../../../ports/memory/revisions.ts";
+import type { MemoryRevisions, RevisionPage, RevisionQuery } from "../../../ports/memory/revisions.ts";
 import type { Reply } from "../connection/client.ts";
 import { bytesOf, isText, listOf, numberOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
@@ -46,14 +46,8 @@ export class RedisMemoryRevisions implements MemoryRevisions {
   async list(
     scope: NamespaceKey,
     id: string,
-    options: {
-      readonly before?: number;
-      readonly limit: number;
-      readonly maxBytes: number;
-      readonly now: number;
-    },
+    { before, limit, maxBytes, now }: RevisionQuery,
   ): Promise<RevisionPage | undefined> {
-    const { before, limit, maxBytes, now } = options;
     const read = await this.#namespaces.run(scope, {
       script: LIST,
       input: (namespace) => ({
